@@ -1,0 +1,3 @@
+"""Tokenhouse: your own model API in one install."""
+
+__version__ = "0.1.0"
