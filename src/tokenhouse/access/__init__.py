@@ -1,0 +1,10 @@
+"""Who is asking: keys, callers, limits.
+
+Knows how a key is found in a request, hashed and looked up, and what its caller may do. Refuses to
+know money and models, and never keeps a secret: only its SHA-256.
+"""
+
+from tokenhouse.access.port import KeyStore
+from tokenhouse.access.values import Caller, Key, Limits, NewKey
+
+__all__ = ["Caller", "Key", "KeyStore", "Limits", "NewKey"]

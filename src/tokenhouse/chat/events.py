@@ -1,0 +1,132 @@
+"""An answer, step by step. Two lanes share one list of events.
+
+Translated: ``Opened``, deltas, ``ChoiceEnded`` per choice, ``Finished``. Lossless (client and upstream
+speak one dialect): ``Opened``, ``Passed`` frames (or one ``Whole``), ``Finished``. Nothing after
+``Finished``; a stream that ends without it was cut. Errors are exceptions, never events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from tokenhouse.chat.usage import Usage
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "stop_sequence", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The upstream has accepted the request: from here on the prompt is owed.
+
+    ``prompt_tokens``: the whole prompt as counted so far, None when not known yet; with its source.
+    """
+
+    upstream_id: str | None = None
+    prompt_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """``tokens`` is how many tokens this piece is, None when the upstream does not tell."""
+
+    text: str
+    choice: int = 0
+    tokens: int | None = None
+    logprobs: tuple[LogProbs, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogProbs:
+    """One token's log-probability (natural log) and its best alternatives."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    text: str
+    choice: int = 0
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalDelta:
+    text: str
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """Call number ``position`` of the choice begins."""
+
+    position: int
+    id: str
+    name: str
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CallDelta:
+    """A piece of the JSON text of call number ``position``'s arguments."""
+
+    position: int
+    arguments: str
+    choice: int = 0
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceEnded:
+    reason: FinishReason
+    choice: int = 0
+    stop_sequence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A stream frame of the client's own dialect, complete and ready to send.
+
+    ``text`` is the output text that it carries, for the meter; ``tokens`` how many tokens it is when
+    the upstream tells; ``content``: it carries content, a call or an end (the fail-over boundary).
+    ``finish_reason`` is that of a choice that ends in it.
+    """
+
+    frame: bytes
+    text: str = ""
+    content: bool = False
+    finish_reason: str | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A complete non-streamed answer of the client's own dialect: top-level names → raw JSON."""
+
+    fields: Mapping[str, bytes]
+    text: str = ""
+    finish_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The proper end. ``usage`` as the upstream reported it, None when it reported none."""
+
+    usage: Usage | None = None
+
+
+Event = (
+    Opened
+    | TextDelta
+    | ReasoningDelta
+    | RefusalDelta
+    | CallStarted
+    | CallDelta
+    | ChoiceEnded
+    | Passed
+    | Whole
+    | Finished
+)

@@ -1,0 +1,107 @@
+"""What a client asks for, dialect-free.
+
+A ``Request`` holds at once what every request needs (to route, price, admit and meter it) and builds
+its ``conversation`` only when a provider asks for it: in the lossless lane nobody does, and the body
+passes as its dialect wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tokenhouse.chat.messages import Message
+
+Dialect = Literal["openai_chat", "openai_responses", "anthropic_messages", "openai_completions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the model may call. ``schema`` is its JSON Schema as raw JSON."""
+
+    name: str
+    description: str = ""
+    schema: bytes = b'{"type":"object","properties":{}}'
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """``auto`` | ``none`` | ``required`` | ``named`` (then ``name`` is the tool's)."""
+
+    mode: Literal["auto", "none", "required", "named"] = "auto"
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseFormat:
+    """``text`` | ``json_object`` | ``json_schema`` (then ``schema`` is raw JSON)."""
+
+    kind: Literal["text", "json_object", "json_schema"] = "text"
+    schema: bytes | None = None
+    name: str | None = None
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How to draw tokens. None means: the client did not say, the model's default holds."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    repetition_penalty: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    logprobs: bool = False
+    top_logprobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Upper bounds for the prompt, cheap to take: bytes of text, bytes of tools and schemas, images."""
+
+    text_bytes: int = 0
+    schema_bytes: int = 0
+    images: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """Everything the model is told."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = field(default_factory=ToolChoice)
+    parallel_tool_calls: bool = True
+    response_format: ResponseFormat = field(default_factory=ResponseFormat)
+    sampling: Sampling = field(default_factory=Sampling)
+    reasoning_effort: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One question to one model.
+
+    ``body`` is the client's JSON object as received, in ``dialect``; ``fields`` are the names of its
+    top-level fields. ``max_tokens`` is per choice; None means the client did not say.
+    ``conversation`` builds the dialect-free form (raises CallerError where the parse left it).
+    """
+
+    dialect: Dialect
+    model: str
+    body: bytes
+    fields: frozenset[str]
+    conversation: Callable[[], Conversation]
+    sizes: Sizes
+    stream: bool = False
+    include_usage: bool = False
+    max_tokens: int | None = None
+    n: int = 1
+    has_tools: bool = False
+    has_system: bool = False

@@ -1,0 +1,83 @@
+"""Usage: disjoint buckets of tokens, each with its source.
+
+The whole prompt is ``input + cache_read + cache_write`` (image tokens are in ``input``); the whole
+answer is ``output + reasoning``. OpenAI's ``prompt_tokens`` includes cached tokens and its
+``completion_tokens`` includes reasoning; Anthropic's ``input_tokens`` excludes both cache buckets.
+Dialects convert on their way in and out; inside, a token is in one bucket only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Source = Literal["reported", "counted", "estimated"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens per bucket; ``images`` is the number of images in the prompt, not tokens."""
+
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output: int = 0
+    reasoning: int = 0
+    images: int = 0
+    prompt_source: Source = "reported"
+    answer_source: Source = "reported"
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All tokens of the prompt, cached ones included."""
+        return self.input + self.cache_read + self.cache_write
+
+    @property
+    def answer_tokens(self) -> int:
+        """All tokens of the answer, reasoning included."""
+        return self.output + self.reasoning
+
+
+NO_USAGE = Usage()
+
+
+def estimate_tokens(text: str) -> int:
+    """A guess for models without a tokenizer; whoever uses it flags the bucket ``estimated``.
+
+    Walks the text as byte-pair tokenizers split it: a run of ASCII letters is one token per six
+    letters begun, a run of digits one per three, a run of blanks one beyond the first, every other
+    ASCII character one, every other character one per two UTF-8 bytes begun.
+    """
+    tokens = 0
+    run_kind = ""
+    run = 0
+    for character in text:
+        kind = _kind(character)
+        if kind == run_kind and kind in "adb":
+            run += 1
+            continue
+        tokens += _run_tokens(run_kind, run)
+        run_kind, run = kind, 1
+        if kind == "p":
+            tokens += 1
+        elif kind == "w":
+            tokens += (len(character.encode("utf-8", "surrogatepass")) + 1) // 2
+    return tokens + _run_tokens(run_kind, run)
+
+
+def _kind(character: str) -> str:
+    if character.isascii():
+        if character.isalpha():
+            return "a"
+        if character.isdigit():
+            return "d"
+        return "b" if character.isspace() else "p"
+    return "w"
+
+
+def _run_tokens(kind: str, length: int) -> int:
+    if kind == "a":
+        return -(-length // 6)
+    if kind == "d":
+        return -(-length // 3)
+    return 1 if kind == "b" and length > 1 else 0

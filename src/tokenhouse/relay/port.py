@@ -1,0 +1,94 @@
+"""What the relay asks of a store: admit, note, close. Each is one operation, all or none.
+
+Like every verb of money it is queued when it is *called*, in order; awaiting only waits for it to be
+durable. A relay that is cancelled between the two has still said it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from tokenhouse.access import Limits
+from tokenhouse.ledger import GrantDue
+from tokenhouse.relay.receipt import Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """Limits, the month's grant and the hold, asked at once. ``id`` is the request's and the hold's.
+
+    ``amount``: the ceiling in nanodollars. ``tokens``: the same ceiling in tokens, reserved against
+    ``limits.tokens_per_minute``. ``model``, ``price_version``, ``dialect``, ``streamed``: what a
+    receipt needs, should the process die.
+    """
+
+    id: str
+    account: str
+    key: str
+    amount: int
+    tokens: int
+    at_ms: int
+    limits: Limits
+    model: str
+    price_version: str
+    dialect: str
+    streamed: bool
+    grant: GrantDue | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """The state of a per-minute limit after the operation; None where there is no such limit."""
+
+    requests: int | None = None
+    tokens: int | None = None
+    reset_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Durable: the upstream may be called. ``free``: what the account can still spend beside it."""
+
+    free: int
+    remaining: Remaining = Remaining()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was held and nothing was counted. ``free``: nanodollars the account could spend."""
+
+    reason: Literal["credit", "requests", "tokens", "concurrency", "account", "replayed"]
+    free: int = 0
+    limit: int | None = None
+    retry_after_s: float | None = None
+    remaining: Remaining = Remaining()
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The hold has ended. See ``ledger.Settled``; a released hold has ``charged`` 0."""
+
+    charged: int
+    lost: int = 0
+    over: bool = False
+    late: bool = False
+    free: int | None = None
+
+
+class Book(Protocol):
+    """The relay's door to durable money and receipts."""
+
+    def admit(self, admission: Admission) -> Awaitable[Admitted | Refused]: ...
+
+    def close(self, receipt: Receipt, *, tokens: int) -> Awaitable[Closed]:
+        """End the hold ``receipt.id`` and write the receipt, in one operation: settle what
+        ``receipt.owed`` says, or release when it is 0. ``tokens``: what really counted against
+        tokens_per_minute (corrects the reservation). The stored receipt carries the true ``cost``,
+        ``lost``, ``over`` and ``late``. A hold that was never made (refused) is left alone."""
+        ...
+
+    def note(self, hold: str, owed: int) -> Awaitable[None]:
+        """What a running stream owes so far (nanodollars)."""
+        ...
