@@ -1,0 +1,67 @@
+"""The port every provider implements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tokenhouse.chat import Event, Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request as it goes to one route.
+
+    ``max_tokens`` replaces what the client asked, None leaves it. ``defaults`` are the model's own
+    sampling values, for what the client did not say. ``system_prompt`` stands first when the client
+    sent no system message. ``created_s`` (unix seconds) and ``answer_id`` go into the answer.
+    """
+
+    request: Request
+    request_id: str
+    answer_id: str
+    created_s: int
+    public_model: str
+    upstream_model: str
+    context_length: int
+    max_tokens: int | None = None
+    defaults: Mapping[str, float] = field(default_factory=dict[str, float])
+    system_prompt: str | None = None
+
+
+class Attempt(Protocol):
+    """A running answer. Read until ``Finished``; an end without it is raised as UpstreamError."""
+
+    async def read(self) -> Sequence[Event]:
+        """What has arrived since the last read, at least one event; raises UpstreamError."""
+        ...
+
+    async def aclose(self) -> None:
+        """Free everything; before the end this cancels the upstream at once. Idempotent."""
+        ...
+
+
+class Provider(Protocol):
+    """A place where models run. Safe to share between requests."""
+
+    @property
+    def name(self) -> str: ...
+
+    def ready(self, upstream_model: str) -> bool:
+        """Could this model answer now (weights there, engine installed)?"""
+        ...
+
+    def check(self, request: Request, upstream_model: str) -> None:
+        """Refuse (CallerError) before any money moves what this provider cannot take."""
+        ...
+
+    async def count(self, call: Call) -> int | None:
+        """The prompt in tokens, exactly as it will be billed; None when the provider can't tell."""
+        ...
+
+    async def open(self, call: Call) -> Attempt:
+        """Ask. Returns once the provider has accepted; raises UpstreamError or CallerError."""
+        ...
+
+    async def aclose(self) -> None: ...
