@@ -4,7 +4,21 @@ Knows how a key is found in a request, hashed and looked up, and what its caller
 know money and models, and never keeps a secret: only its SHA-256.
 """
 
+from tokenhouse.access.identify import Access, header_key
+from tokenhouse.access.memory import MemoryKeys
 from tokenhouse.access.port import KeyStore
+from tokenhouse.access.secret import hash_secret, new_key
 from tokenhouse.access.values import Caller, Key, Limits, NewKey
 
-__all__ = ["Caller", "Key", "KeyStore", "Limits", "NewKey"]
+__all__ = [
+    "Access",
+    "Caller",
+    "Key",
+    "KeyStore",
+    "Limits",
+    "MemoryKeys",
+    "NewKey",
+    "hash_secret",
+    "header_key",
+    "new_key",
+]

@@ -1,0 +1,67 @@
+"""Failed keys per address, over a sliding minute.
+
+Keys can't be guessed; what this saves is the lookup that each guess would cost, and it turns a
+misconfigured client in a loop into cheap refusals. IPv6 addresses count by their /64, the smallest
+piece that one customer gets.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import deque
+
+WINDOW_S = 60.0
+MAX_ADDRESSES = 8192
+
+
+class Failures:
+    """At most ``per_minute`` failures per address; a bounded table, the longest quiet goes first."""
+
+    __slots__ = ("_at", "_per_minute")
+
+    def __init__(self, per_minute: int) -> None:
+        if per_minute < 1:
+            raise ValueError("failed_keys_per_minute must be at least 1")
+        self._per_minute = per_minute
+        self._at: dict[str, deque[float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def wait_s(self, address: str, now: float) -> float | None:
+        """Seconds until ``address`` may fail again; None when it may now. ``now`` is monotonic."""
+        times = self._at.get(network(address))
+        if times is None or len(times) < self._per_minute:
+            return None
+        left = times[0] + WINDOW_S - now
+        return left if left > 0 else None
+
+    def add(self, address: str, now: float) -> None:
+        """``address`` failed at ``now``."""
+        place = network(address)
+        times = self._at.pop(place, None)
+        if times is None:
+            times = deque[float](maxlen=self._per_minute)
+        times.append(now)
+        self._at[place] = times  # behind all others: the table is ordered by last failure
+        self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        while self._at:
+            oldest = next(iter(self._at))
+            if len(self._at) <= MAX_ADDRESSES and self._at[oldest][-1] + WINDOW_S > now:
+                return
+            del self._at[oldest]
+
+
+def network(address: str) -> str:
+    """What counts as one address: an IPv4 address, an IPv6 /64, else the text as it stands."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(parsed), 64), strict=False))

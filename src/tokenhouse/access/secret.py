@@ -1,0 +1,35 @@
+"""Secrets: made here, shown once, kept only as their SHA-256.
+
+A plain hash is enough, and no salt is needed: a secret is 288 random bits, nobody can guess it and
+no two are alike. (Passwords, which people choose, are another matter and another function.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from tokenhouse import ids
+from tokenhouse.access.values import Key, NewKey
+
+HINT_LETTERS = 4
+
+
+def hash_secret(secret: str | bytes) -> bytes:
+    """The 32 bytes under which a secret is kept and looked up."""
+    octets = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
+    return hashlib.sha256(octets).digest()
+
+
+def new_key(account: str, name: str, *, now_ms: int, expires_ms: int | None = None) -> NewKey:
+    """A fresh key for ``account`` (an id), not yet stored. Times are unix milliseconds."""
+    secret = ids.new_secret()
+    key = Key(
+        id=ids.new(ids.KEY, now_ms),
+        account=account,
+        name=name,
+        digest=hash_secret(secret),
+        hint=secret[-HINT_LETTERS:],
+        created_ms=now_ms,
+        expires_ms=expires_ms,
+    )
+    return NewKey(key, secret)
