@@ -40,14 +40,19 @@ class Usage:
 
 NO_USAGE = Usage()
 
+_WALKED_MAX = 65_536
+
 
 def estimate_tokens(text: str) -> int:
     """A guess for models without a tokenizer; whoever uses it flags the bucket ``estimated``.
 
     Walks the text as byte-pair tokenizers split it: a run of ASCII letters is one token per six
     letters begun, a run of digits one per three, a run of blanks one beyond the first, every other
-    ASCII character one, every other character one per two UTF-8 bytes begun.
+    ASCII character one, every other character one per two UTF-8 bytes begun. Beyond 64 Ki characters
+    the rest is taken to be like the beginning.
     """
+    if len(text) > _WALKED_MAX:
+        return estimate_tokens(text[:_WALKED_MAX]) * len(text) // _WALKED_MAX
     tokens = 0
     run_kind = ""
     run = 0

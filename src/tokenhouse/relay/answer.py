@@ -1,0 +1,235 @@
+"""One answer, from admission to its receipt: the context that a request lives in.
+
+Enter it and the money is held, durably. ``open`` tries the routes until one gives content. ``read``
+hands on what arrives, metered. ``settle`` charges, and only then may the closing frame go out. Leave
+it any other way and the meter is asked once: owed > 0 is settled, owed = 0 released, the upstream
+cancelled at once. Every verb of money is queued at the moment it is said, so a cancellation that
+lands on the await can't unsay it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from tokenhouse.chat import NO_USAGE, ChoiceEnded, Event, Finished, Request, Usage
+from tokenhouse.errors import TokenhouseError, UpstreamError
+from tokenhouse.providers import Attempt
+from tokenhouse.relay.meter import Meter
+from tokenhouse.relay.port import Admitted, Closed
+from tokenhouse.relay.receipt import Attempted, Outcome, Receipt
+
+if TYPE_CHECKING:
+    from tokenhouse.relay.plan import Plan
+    from tokenhouse.relay.relay import Relay
+
+NOTE_INTERVAL_S = 5.0
+"""How often a running stream notes what it owes, for the case that the process dies."""
+
+
+class Answer:
+    """Use as ``async with relay.answer(…) as answer``; see the module for the order of calls."""
+
+    __slots__ = (
+        "_attempt",
+        "_attempts",
+        "_buffer",
+        "_ended",
+        "_entered",
+        "_error",
+        "_first_content",
+        "_last_note",
+        "_provider",
+        "_relay",
+        "admitted",
+        "closed",
+        "meter",
+        "plan",
+        "receipt",
+    )
+
+    def __init__(self, relay: Relay, plan: Plan) -> None:
+        self._relay = relay
+        self.plan = plan
+        self.admitted: Admitted | None = None
+        self.closed: Closed | None = None
+        self.receipt: Receipt | None = None
+        self.meter = self._new_meter()
+        self._attempt: Attempt | None = None
+        self._attempts: list[Attempted] = []
+        self._buffer: list[Event] = []
+        self._ended = False
+        self._error: TokenhouseError | None = None
+        self._provider: str | None = None
+        self._first_content: float | None = None
+        self._entered = relay.clock.monotonic()
+        self._last_note = self._entered
+
+    @property
+    def request(self) -> Request:
+        return self.plan.request
+
+    async def __aenter__(self) -> Answer:
+        """Admit: raises AccountError when limits or balance refuse; then nothing is held."""
+        try:
+            self.admitted = await self._relay.admit(self.plan)
+        except asyncio.CancelledError:
+            # Queued behind the admission, so it releases whatever that one will have held.
+            self._relay.book.close(self._make_receipt("cancelled", NO_USAGE, 0), tokens=0)
+            raise
+        return self
+
+    async def open(self) -> None:
+        """Try the routes in order until one gives content; raises what the last one failed with.
+
+        A failure before any content tries the next route; the caller pays one attempt only.
+        """
+        failure: TokenhouseError | None = None
+        for route in self.plan.routes:
+            started = self._relay.clock.monotonic()
+            self._provider = route.provider
+            try:
+                await self._first_events(route.provider, route.upstream_model)
+            except TokenhouseError as error:
+                await self._close_attempt()
+                self._record(route.provider, route.upstream_model, started, error)
+                self._relay.failed(route, error)
+                failure = error
+                if isinstance(error, UpstreamError) and error.retryable:
+                    self._buffer.clear()
+                    self.meter = self._new_meter()
+                    continue
+                break
+            self._record(route.provider, route.upstream_model, started, None)
+            self._relay.succeeded(route)
+            return
+        assert failure is not None
+        self._error = failure
+        raise failure
+
+    async def read(self) -> Sequence[Event]:
+        """What has arrived, metered; ``Finished`` is the last event ever. Raises UpstreamError."""
+        if self._buffer:
+            events = self._buffer
+            self._buffer = []
+            return events
+        assert self._attempt is not None
+        try:
+            events = await self._attempt.read()
+        except TokenhouseError as error:
+            self._error = error
+            raise
+        self.meter.see(events)
+        now = self._relay.clock.monotonic()
+        if now - self._last_note >= NOTE_INTERVAL_S:
+            self._last_note = now
+            owed = self._relay.cost(self.plan, self.meter.usage_so_far())
+            self._relay.book.note(self.plan.id, owed)
+        if self.meter.exceeded and not self.meter.finished:
+            return await self._cut(events)
+        return events
+
+    async def settle(self) -> Closed:
+        """Charge what the finished answer cost; returns when that is durable (commit 2)."""
+        assert self.meter.finished
+        self.closed = closed = await self._say_close("finished")
+        return closed
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._ended:
+            await self._close_attempt()
+            return
+        if self._error is None and isinstance(exc, TokenhouseError):
+            self._error = exc
+        closing = self._say_close("cancelled" if self._error is None else "failed")
+        try:
+            await self._close_attempt()
+        finally:
+            self.closed = await closing
+
+    def _new_meter(self) -> Meter:
+        plan = self.plan
+        return Meter(plan.request, plan.answer_tokens_max, plan.count)
+
+    async def _first_events(self, provider_name: str, upstream_model: str) -> None:
+        provider = self._relay.providers[provider_name]
+        call = self._relay.call(self.plan, upstream_model)
+        self._attempt = attempt = await provider.open(call)
+        self.meter.accepted = True
+        while True:
+            events = await attempt.read()
+            self._buffer.extend(events)
+            if self.meter.see(events):
+                self._first_content = self._relay.clock.monotonic()
+                return
+
+    async def _cut(self, events: Sequence[Event]) -> Sequence[Event]:
+        """An upstream that streams past max_tokens is stopped here; the answer ends as ``length``."""
+        await self._close_attempt()
+        end = (ChoiceEnded("length"), Finished(None))
+        self.meter.see(end)
+        return (*events, *end)
+
+    async def _close_attempt(self) -> None:
+        attempt = self._attempt
+        if attempt is not None:
+            self._attempt = None
+            await attempt.aclose()
+
+    def _say_close(self, outcome: Outcome) -> Awaitable[Closed]:
+        """Ask the meter once and queue the end of the hold, in one breath: no await in between."""
+        self._ended = True
+        meter = self.meter
+        # Nothing is owed for what was never delivered because we or the upstream failed; a caller
+        # who leaves owes the prompt as soon as the upstream had accepted it.
+        owing = meter.delivered or meter.finished or (meter.accepted and outcome == "cancelled")
+        usage = meter.usage() if owing else NO_USAGE
+        owed = self._relay.cost(self.plan, usage) if owing else 0
+        self.receipt = receipt = self._make_receipt(outcome, usage, owed)
+        tokens = usage.prompt_tokens + usage.answer_tokens
+        return self._relay.book.close(receipt, tokens=tokens)
+
+    def _record(
+        self, provider: str, upstream_model: str, started: float, error: TokenhouseError | None
+    ) -> None:
+        self._attempts.append(
+            Attempted(
+                provider=provider,
+                upstream_model=upstream_model,
+                latency_ms=round((self._relay.clock.monotonic() - started) * 1000),
+                status=None if error is None else error.status,
+                error=None if error is None else error.code,
+            )
+        )
+
+    def _make_receipt(self, outcome: Outcome, usage: Usage, owed: int) -> Receipt:
+        plan = self.plan
+        now = self._relay.clock.monotonic()
+        first = self._first_content
+        return Receipt(
+            id=plan.id,
+            account=plan.caller.account,
+            key=plan.caller.key,
+            model=plan.model.id,
+            price_version=plan.price.version,
+            dialect=plan.request.dialect,
+            streamed=plan.request.stream,
+            created_ms=plan.at_ms,
+            outcome=outcome,
+            usage=usage,
+            owed=owed,
+            finish_reason=self.meter.finish_reason,
+            provider=self._provider,
+            upstream_id=self.meter.upstream_id,
+            attempts=tuple(self._attempts),
+            latency_ms=None if first is None else round((first - self._entered) * 1000),
+            generation_ms=None if first is None else round((now - first) * 1000),
+            error=None if self._error is None else self._error.code,
+        )

@@ -1,0 +1,188 @@
+"""The meter: counts usage as events pass, and is asked once what is owed.
+
+What the upstream reports wins. Where it reports nothing (a cut stream, a silent provider) the answer
+is counted by the model's tokenizer when the house has one, else estimated, and the buckets say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from tokenhouse.chat import (
+    CallDelta,
+    CallStarted,
+    ChoiceEnded,
+    Event,
+    Finished,
+    Opened,
+    Passed,
+    ReasoningDelta,
+    RefusalDelta,
+    Request,
+    Source,
+    TextDelta,
+    Usage,
+    Whole,
+    estimate_tokens,
+)
+
+TokenCounter = Callable[[str], int]
+
+
+class Meter:
+    """One attempt's usage. A new attempt gets a new meter: the customer pays one.
+
+    ``answer_tokens_max``: what the caller may get in all choices together; a stream that goes beyond
+    is ``exceeded``.
+    """
+
+    __slots__ = (
+        "_count",
+        "_deltas",
+        "_opened_prompt",
+        "_pieces",
+        "_prompt_guess",
+        "_reported",
+        "_request",
+        "_told",
+        "_untold",
+        "accepted",
+        "answer_tokens_max",
+        "delivered",
+        "finish_reason",
+        "finished",
+        "upstream_id",
+    )
+
+    def __init__(
+        self, request: Request, answer_tokens_max: int, count: TokenCounter | None = None
+    ) -> None:
+        self._request = request
+        self._count = count
+        self._pieces: list[str] = []
+        self._deltas = 0
+        self._told = 0
+        self._untold = False
+        self._opened_prompt: int | None = None
+        self._prompt_guess: tuple[int, Source] | None = None
+        self._reported: Usage | None = None
+        self.answer_tokens_max = answer_tokens_max
+        self.accepted = False
+        self.delivered = False
+        self.finished = False
+        self.finish_reason: str | None = None
+        self.upstream_id: str | None = None
+
+    def see(self, events: Sequence[Event]) -> bool:
+        """Count what passes; True when any of it carries content, a call or an end."""
+        content = False
+        for event in events:
+            kind = type(event)
+            if kind is Passed:
+                assert isinstance(event, Passed)
+                if event.content:
+                    content = True
+                    self._delta(event.text, event.tokens)
+                    if event.finish_reason is not None:
+                        self.finish_reason = event.finish_reason
+            elif kind is TextDelta:
+                assert isinstance(event, TextDelta)
+                content = True
+                self._delta(event.text, event.tokens)
+            else:
+                content = self._see_rare(event) or content
+        if content:
+            self.delivered = True
+        return content
+
+    def _see_rare(self, event: Event) -> bool:
+        match event:
+            case CallDelta():
+                self._delta(event.arguments, event.tokens)
+            case CallStarted():
+                self._delta(event.name, None)
+            case ReasoningDelta() | RefusalDelta():
+                self._delta(event.text, None)
+            case ChoiceEnded():
+                self.finish_reason = event.reason
+            case Whole():
+                self._delta(event.text, None)
+                self.finish_reason = event.finish_reason
+            case Opened():
+                self.accepted = True
+                self._opened_prompt = event.prompt_tokens
+                self.upstream_id = event.upstream_id
+                return False
+            case Finished():
+                self._reported = event.usage
+                self.finished = True
+            case TextDelta() | Passed():
+                pass
+        return True
+
+    def _delta(self, text: str, tokens: int | None) -> None:
+        self._deltas += 1
+        if tokens is None:
+            self._untold = True
+        else:
+            self._told += tokens
+        if text:
+            self._pieces.append(text)
+
+    @property
+    def exceeded(self) -> bool:
+        """More deltas have come than tokens were allowed: each delta is a token at least."""
+        return self._deltas > self.answer_tokens_max + self._request.n * 4
+
+    def usage(self) -> Usage:
+        """The best knowledge now; reported numbers win, but never exceed what can be."""
+        if self._reported is not None:
+            return replace(self._reported, images=self._request.sizes.images)
+        prompt, prompt_source = self._prompt()
+        answer, answer_source = self._answer()
+        return Usage(
+            input=prompt,
+            output=min(answer, self.answer_tokens_max),
+            images=self._request.sizes.images,
+            prompt_source=prompt_source,
+            answer_source=answer_source,
+        )
+
+    def usage_so_far(self) -> Usage:
+        """Cheap, and never more than was delivered: for the notes of a running stream."""
+        prompt, prompt_source = self._prompt()
+        tokens = max(self._told, self._deltas)
+        return Usage(
+            input=prompt,
+            output=min(tokens, self.answer_tokens_max),
+            prompt_source=prompt_source,
+            answer_source="estimated" if self._untold else "counted",
+        )
+
+    def _prompt(self) -> tuple[int, Source]:
+        if self._opened_prompt is not None:
+            return self._opened_prompt, "counted"
+        if self._prompt_guess is None:
+            text = _prompt_text(self._request)
+            if self._count is not None:
+                self._prompt_guess = self._count(text), "counted"
+            else:
+                self._prompt_guess = estimate_tokens(text), "estimated"
+        return self._prompt_guess
+
+    def _answer(self) -> tuple[int, Source]:
+        if not self._untold:
+            return self._told, "counted"
+        text = "".join(self._pieces)
+        if self._count is not None:
+            return self._count(text), "counted"
+        return max(self._deltas, estimate_tokens(text)), "estimated"
+
+
+def _prompt_text(request: Request) -> str:
+    """Everything textual of the prompt; images are beyond a text's count and stay unbilled here."""
+    conversation = request.conversation()
+    pieces = [message.text for message in conversation.messages]
+    pieces += [tool.name + tool.description + tool.schema.decode() for tool in conversation.tools]
+    return "\n".join(pieces)
