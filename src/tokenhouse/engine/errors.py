@@ -1,0 +1,97 @@
+"""What can go wrong in the engine, each with its reason and its mend.
+
+`str(error)` is "reason. Mend." on one line: fit for an operator's log and for an answer.
+"""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Root of the room's errors.
+
+    `reason` says what is wrong, `mend` says what to do about it (may be empty when the caller can
+    only try again).
+    """
+
+    def __init__(self, reason: str, mend: str = "") -> None:
+        self.reason = reason
+        self.mend = mend
+        super().__init__(f"{reason}. {mend[:1].upper()}{mend[1:]}." if mend else reason)
+
+
+class EngineMissing(EngineError):
+    """A package of the `engine` extra is not installed."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(f"{package} is not installed", "run: pip install 'tokenhouse[engine]'")
+
+
+class WeightsError(EngineError):
+    """The weights (or the tokenizer file) are missing, broken, or of a kind not supported."""
+
+
+class MemoryShort(EngineError):
+    """Weights and KV cache do not fit. `need` and `available` are bytes."""
+
+    def __init__(self, need: int, available: int, detail: str) -> None:
+        self.need = need
+        self.available = available
+        super().__init__(
+            f"the model needs {gib(need)} of memory ({detail}) and {gib(available)} are available",
+            "lower context_length or choose a smaller quantisation",
+        )
+
+
+class LoadFailed(EngineError):
+    """llama.cpp refused the model; the reason carries the last lines that it wrote."""
+
+
+class EngineDown(EngineError):
+    """Not ready: loading, restarting, stopped, or lost while it answered. Trying again can help."""
+
+
+class EngineBusy(EngineError):
+    """The queue before the engine is full."""
+
+
+class EngineFault(EngineError):
+    """The engine answered with an error of its own (its side, not the caller's)."""
+
+
+class RequestRefused(EngineError):
+    """What was asked cannot be done by this engine; asking again changes nothing."""
+
+
+class ContextTooLong(RequestRefused):
+    """`prompt_tokens` + `max_tokens` do not fit into `n_ctx`."""
+
+    def __init__(self, prompt_tokens: int, max_tokens: int, n_ctx: int) -> None:
+        self.prompt_tokens = prompt_tokens
+        self.max_tokens = max_tokens
+        self.n_ctx = n_ctx
+        super().__init__(
+            f"{prompt_tokens} prompt tokens and {max_tokens} tokens of answer are more than the "
+            f"context of {n_ctx}",
+            "shorten the prompt or lower max_tokens",
+        )
+
+
+class BadConversation(RequestRefused, ValueError):
+    """The turns cannot be put into the model's format. `index` is that of the turn, from 0."""
+
+    def __init__(self, reason: str, index: int | None = None) -> None:
+        self.index = index
+        super().__init__(reason if index is None else f"messages[{index}]: {reason}")
+
+
+class SchemaRefused(RequestRefused, ValueError):
+    """A JSON schema that cannot be enforced. `keyword` is the culprit where it is known."""
+
+    def __init__(self, reason: str, keyword: str | None = None) -> None:
+        self.keyword = keyword
+        super().__init__(reason)
+
+
+def gib(n: int) -> str:
+    """Bytes for people: "1.5 GiB" (below a tenth: "12 MiB")."""
+    return f"{n / 2**30:.1f} GiB" if n >= 2**30 // 10 else f"{n / 2**20:.0f} MiB"

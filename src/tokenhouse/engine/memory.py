@@ -1,0 +1,59 @@
+"""Does a model fit? What it will take, and what the machine has, in bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from .gguf import GgufHeader
+
+COMPUTE_FLOOR: Final = 32 * 2**20
+F32_BYTES: Final = 4
+
+
+def bytes_needed(header: GgufHeader, *, n_ctx: int, n_batch: int) -> tuple[int, str]:
+    """→ (bytes of weights, KV cache and compute buffers; the same in words)."""
+    kv = header.kv_bytes_per_token * n_ctx
+    # llama.cpp reserves the logits of a whole batch; the rest of its graph stays below as much
+    logits = (header.vocab_size or 0) * n_batch * F32_BYTES
+    compute = COMPUTE_FLOOR + logits
+    detail = (
+        f"weights {_mib(header.file_bytes)}, KV cache {_mib(kv)} for {n_ctx} tokens, "
+        f"buffers {_mib(compute)}"
+    )
+    return header.file_bytes + kv + compute, detail
+
+
+def bytes_available() -> int | None:
+    """Memory that a new process can take, cgroup limits counted. None where nobody tells."""
+    known = [n for n in (_meminfo(), _cgroup()) if n is not None]
+    return min(known) if known else None
+
+
+def _mib(n: int) -> str:
+    return f"{n / 2**20:,.0f} MiB"
+
+
+def _meminfo(path: Path = Path("/proc/meminfo")) -> int | None:
+    for line in _lines(path):
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _cgroup(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    limit, used = _lines(root / "memory.max"), _lines(root / "memory.current")
+    if not limit or not used or not limit[0].isdigit() or not used[0].isdigit():
+        return None
+    cached = 0  # page cache is counted as used and given back on demand
+    for line in _lines(root / "memory.stat"):
+        if line.startswith("inactive_file "):
+            cached = int(line.split()[1])
+    return max(0, int(limit[0]) - int(used[0]) + cached)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []

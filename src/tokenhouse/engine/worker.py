@@ -1,0 +1,87 @@
+"""The child process: one model, served by llama.cpp on a unix socket.
+
+Run by path with `python -P`; it imports the standard library and xllamacpp only, so that nothing
+of the house is loaded twice. Its configuration comes as one JSON line on stdin (the key is never
+on a command line or in an environment); it answers with one JSON line on stdout: `{"ready": …}`
+or `{"error": …, "kind": …}`. It lives as long as stdin is open. llama.cpp writes to stderr.
+
+No signal handler: SIGTERM's default ends it at once, also while a load holds the interpreter
+lock, and skips llama.cpp's own shutdown, which hangs with work in flight.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from importlib import import_module
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    config = json.loads(sys.stdin.buffer.readline())
+    if config["die_with_parent"] and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != config["parent"]:
+            os._exit(0)
+    answer = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # llama.cpp may print; the answer line stays ours
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C goes to the group; the parent decides
+
+    def fail(kind: str, message: str) -> None:
+        answer.write(json.dumps({"error": message, "kind": kind}) + "\n")
+        answer.flush()
+        os._exit(3)
+
+    try:
+        xllamacpp: Any = import_module("xllamacpp")  # it has no types
+    except ImportError as error:
+        return fail("missing", str(error))
+    cpu = xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU
+    devices = [device["name"] for device in xllamacpp.get_device_info() if device["type"] != cpu]
+    if config["available"] is not None and config["need"] > config["available"] and not devices:
+        return fail("memory", "")
+    try:
+        server = xllamacpp.Server(parameters(xllamacpp, config))
+    except RuntimeError as error:
+        return fail("load", str(error))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whatever llama.cpp made of them
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ready = {"ready": server.listening_address, "pid": os.getpid(), "devices": devices}
+    answer.write(json.dumps(ready) + "\n")
+    answer.flush()
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
+
+
+def parameters(xllamacpp: Any, config: dict[str, Any]) -> Any:
+    p = xllamacpp.CommonParams()
+    p.model.path = config["model"]
+    p.model_alias = {"engine"}
+    p.hostnames = [config["socket"]]
+    p.api_keys = [config["key"]]
+    p.ui = False
+    p.endpoint_metrics = True
+    p.endpoint_slots = True
+    p.n_ctx = config["n_ctx"]
+    p.n_parallel = config["slots"]
+    p.kv_unified = True  # else every slot gets n_ctx / slots
+    p.ctx_shift = False
+    p.fit_params = False  # else n_ctx is lowered in silence
+    p.n_batch = config["n_batch"]
+    p.n_ubatch = min(config["n_batch"], 512)
+    p.cpuparams.n_threads = config["threads"]
+    p.cpuparams_batch.n_threads = config["threads"]
+    p.n_gpu_layers = config["gpu_layers"]
+    p.cache_ram_mib = config["cache_ram_mib"]
+    p.verbosity = config["verbosity"]
+    p.log_json = False
+    p.offline = True
+    return p
+
+
+if __name__ == "__main__":
+    main()
