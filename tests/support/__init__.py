@@ -1,0 +1,1 @@
+"""Servers that tests talk to over real sockets. Nothing here knows the house's own code."""
