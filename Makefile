@@ -1,0 +1,64 @@
+# Every target sets up what it needs in .venv, once; `make` alone lists the targets.
+# Needs GNU make, a POSIX shell and Python 3.11 or newer (PYTHON=… names one).
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help serve test test-long check format docs bench clean
+
+VENV := .venv
+PYTHON_IN := $(VENV)/bin/python
+PIP := $(PYTHON_IN) -m pip --disable-pip-version-check
+CHECKED := $(wildcard src tests benchmarks scripts training)
+BENCHMARKS := $(wildcard benchmarks/relay.py benchmarks/engine.py)
+ARGS ?=
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+serve: $(VENV)/stamp-serve ## serve the starter on http://127.0.0.1:8080 (ARGS="--port 9000")
+	@exec $(VENV)/bin/tokenhouse serve $(ARGS)
+
+test: $(VENV)/stamp-dev ## run the tests (ARGS="tests/ledger -x")
+	@$(PYTHON_IN) -m pytest $(ARGS)
+
+test-long: $(VENV)/stamp-dev ## run the tests that take minutes as well
+	@$(PYTHON_IN) -m pytest --run-long $(ARGS)
+
+check: $(VENV)/stamp-dev ## format, lint, types, walls, tidiness, documents
+	@$(PYTHON_IN) -m ruff format --check $(CHECKED)
+	@$(PYTHON_IN) -m ruff check $(CHECKED)
+	@$(PYTHON_IN) -m pyright --pythonpath $(PYTHON_IN)
+	@$(PYTHON_IN) scripts/docs.py --check
+	@$(PYTHON_IN) -m pytest -q tests/test_architecture.py tests/test_tidy.py tests/test_docs.py
+
+format: $(VENV)/stamp-dev ## format the code and mend what the linter can
+	@$(PYTHON_IN) -m ruff check --fix $(CHECKED)
+	@$(PYTHON_IN) -m ruff format $(CHECKED)
+
+docs: $(VENV)/stamp-dev ## write the generated tables in docs/reference
+	@$(PYTHON_IN) scripts/docs.py
+
+bench: $(VENV)/stamp-dev ## run the benchmarks and print their ratios
+	@for file in $(BENCHMARKS); do \
+		$(PYTHON_IN) -m "benchmarks.$$(basename "$$file" .py)" $(ARGS) || exit 1; done
+
+clean: ## remove the virtual environment, caches and built files
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/stamp-venv:
+	@sh scripts/venv.sh $(VENV)
+	@touch $@
+
+# What serving needs and no more: a newcomer waits for this before the first token.
+$(VENV)/stamp-serve: pyproject.toml | $(VENV)/stamp-venv
+	@echo "Installing what serving needs into $(VENV) (once)"
+	@$(PIP) install --quiet --editable '.[engine]'
+	@touch $@
+
+# Programs that are not Python's (a PostgreSQL server, a browser) are not installed here: tests that
+# want one ask tests/parts.py, which skips on a desk and fails in CI. .ci/run is where they go.
+$(VENV)/stamp-dev: pyproject.toml | $(VENV)/stamp-venv
+	@echo "Installing what tests and checks need into $(VENV) (once)"
+	@$(PIP) install --quiet --editable '.[engine,dev]'
+	@touch $(VENV)/stamp-serve $@

@@ -1,0 +1,24 @@
+"""Parts that a test needs and that pip does not bring: found, or the test is skipped (in CI: fails)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+
+def program(name: str, package: str) -> str:
+    """The path of an installed program; ``package`` is the Debian package that has it."""
+    path = shutil.which(name)
+    if path is None:
+        missing(f"{name} is not installed (Debian: apt-get install {package})")
+    return path
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test, or fail it where nothing may be missing."""
+    if os.environ.get("CI", "").lower() in ("1", "true"):
+        pytest.fail(f"in CI nothing may be missing: {reason}")
+    pytest.skip(reason)
