@@ -49,6 +49,7 @@ LIBRARIES: dict[str, set[str]] = {
     "xllamacpp": {"engine"},
     "llguidance": {"engine"},
     "mistral_common": {"engine"},
+    "tiktoken": {"engine"},
     "argon2": {"access"},
     "click": {"cli"},
     "rich": {"cli"},
@@ -77,7 +78,7 @@ QUIET_CALLS = {
     *("frozenset", "tuple", "bytes", "str", "int", "float", "range", "len", "min", "max", "sum"),
     *("sorted", "ord", "chr", "object", "property", "staticmethod", "classmethod", "bytes.fromhex"),
     *("dataclass", "dataclasses.dataclass", "field", "dataclasses.field", "auto", "enum.auto"),
-    *("re.compile", "MappingProxyType", "types.MappingProxyType", "struct.Struct", "cast"),
+    *("re.compile", "MappingProxyType", "types.MappingProxyType", "struct.Struct", "cast", "Path"),
     *("TypeVar", "ParamSpec", "NewType", "namedtuple", "NamedTuple", "logging.getLogger"),
     *("msgspec.field", "msgspec.Meta", "msgspec.Raw", "Meta", "Raw", "ContextVar"),
     *("msgspec.json.Decoder", "msgspec.json.Encoder", "Decoder", "Encoder", "operator.attrgetter"),
@@ -90,7 +91,18 @@ QUIET_CALLS = {
 }
 """What may be called while a module is imported: pure constructors, no more."""
 
-QUIET_METHODS = {"encode", "decode", "join", "split", "items", "keys", "values", "union", "upper"}
+QUIET_METHODS = {
+    "encode",
+    "decode",
+    "join",
+    "split",
+    "items",
+    "keys",
+    "values",
+    "union",
+    "upper",
+    "with_name",
+}
 """Methods that may be called at import on literals and UPPER_CASE constants."""
 
 
@@ -289,6 +301,8 @@ def _is_quiet(call: ast.Call, module: Module, frozen: set[str]) -> bool:
         return root == "click" or verb in ("command", "group", "result_callback")
     if isinstance(call.func, ast.Attribute) and call.func.attr in QUIET_METHODS:
         receiver = call.func.value
+        if isinstance(receiver, ast.Call):
+            return _is_quiet(receiver, module, frozen)
         constant = dotted(receiver).rpartition(".")[2]
         return not constant or constant == constant.upper()
     return False

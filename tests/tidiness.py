@@ -77,14 +77,14 @@ def bare_tasks(modules: list[Module]) -> Iterator[Offence]:
 
 
 def wide_handlers(modules: list[Module]) -> Iterator[Offence]:
-    """``except Exception`` that does not end in ``raise`` hides what it did not expect."""
+    """``except Exception`` without a ``raise`` in it hides what it did not expect."""
     for module in modules:
         for node in ast.walk(module.tree):
             if not isinstance(node, ast.ExceptHandler):
                 continue
             caught = "everything" if node.type is None else ast.unparse(node.type)
             wide = node.type is None or re.search(r"\b(Base)?Exception\b", caught)
-            if wide and not isinstance(node.body[-1], ast.Raise):
+            if wide and not any(isinstance(each, ast.Raise) for each in ast.walk(node)):
                 yield module.path, 1, f"line {node.lineno}: swallows {caught}"
 
 
