@@ -1,0 +1,42 @@
+"""What is offered, at which price, and where it runs: models, routes, prices, plans. Pure.
+
+Knows the shipped rows and the operator's tables, how a price becomes an amount, and the most that a
+request can cost. Refuses to know who pays, whether a route is healthy, and how an answer is written.
+"""
+
+from tokenhouse.catalogue.catalogue import Catalogue, system_prompt
+from tokenhouse.catalogue.pricing import (
+    Ceiling,
+    affordable_max_tokens,
+    answer_tokens_max,
+    ceiling,
+    clamp,
+    cost,
+    counted_ceiling,
+)
+from tokenhouse.catalogue.prompts import price_line
+from tokenhouse.catalogue.rows import Architecture, Row, TopProvider, row
+from tokenhouse.catalogue.values import STARTER, Model, Offer, Plan, Price, Route
+
+__all__ = [
+    "STARTER",
+    "Architecture",
+    "Catalogue",
+    "Ceiling",
+    "Model",
+    "Offer",
+    "Plan",
+    "Price",
+    "Route",
+    "Row",
+    "TopProvider",
+    "affordable_max_tokens",
+    "answer_tokens_max",
+    "ceiling",
+    "clamp",
+    "cost",
+    "counted_ceiling",
+    "price_line",
+    "row",
+    "system_prompt",
+]
