@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -28,7 +29,7 @@ from tokenhouse.chat import (
 )
 from tokenhouse.errors import ContextExceeded, UpstreamError
 from tokenhouse.providers.base import Call, Provider
-from tokenhouse.providers.scripted import Scripted
+from tokenhouse.providers.scripted import Failure, Scripted
 
 SCHEMA = json.dumps(
     {
@@ -108,13 +109,20 @@ async def test_usage_is_what_was_delivered_and_max_tokens_holds(
 
 async def test_a_paced_answer_says_the_same_word_by_word() -> None:
     asked = call("one two")
-    paced = await (Scripted("fake", delay_ms=1)).open(asked)
+    pacer = Scripted("fake", first_event_delay_s=0.002, event_delay_s=0.001)
+    paced = await pacer.open(asked)
     assert [type(event) for event in await paced.read()] == [Opened]
     assert await paced.read() == (TextDelta("You", tokens=1),)
     await paced.aclose()
     with pytest.raises(UpstreamError):
         await paced.read()
-    assert await events(asked, Scripted("fake", delay_ms=1)) == await events(asked)
+    assert await events(asked, pacer) == await events(asked)
+
+
+async def test_a_reply_that_is_set_is_said() -> None:
+    seen = await events(call("hello", max_tokens=2), Scripted("fake", reply="Four score and seven"))
+    assert text(seen) == "Four score"
+    assert ends(seen) == ["length"]
 
 
 async def test_a_stop_sequence_ends_the_text_before_it() -> None:
@@ -163,7 +171,34 @@ async def test_the_context_bounds_prompt_and_answer() -> None:
         await events(call("one two three", context=2))
 
 
-async def test_a_provider_told_to_fail_refuses_every_call() -> None:
-    with pytest.raises(UpstreamError) as caught:
-        await Scripted("fake", fail_status=503).open(call("hi"))
-    assert (caught.value.status, caught.value.retryable) == (503, True)
+async def test_a_provider_set_to_fail_fails_as_it_is_set() -> None:
+    with pytest.raises(UpstreamError) as refused:
+        await Scripted("fake", failure="refuse").open(call("hi"))
+    assert (refused.value.status, refused.value.retryable) == (502, True)
+    with pytest.raises(UpstreamError) as failed:
+        await Scripted("fake", failure="error", failure_status=503).open(call("hi"))
+    assert (failed.value.status, failed.value.retryable) == (503, True)
+
+
+@pytest.mark.parametrize("failure", ["cut", "error_in_stream"])
+@pytest.mark.parametrize("delay_s", [0.0, 0.001])
+async def test_an_answer_that_breaks_has_said_half_before(failure: Failure, delay_s: float) -> None:
+    attempt = await Scripted("fake", failure=failure, event_delay_s=delay_s).open(call("one two"))
+    seen: list[Event] = []
+    broken: UpstreamError | None = None
+    while broken is None:
+        try:
+            seen += await attempt.read()
+        except UpstreamError as error:
+            broken = error
+    assert not broken.retryable
+    assert text(seen) == "You said:"
+    assert ends(seen) == []
+
+
+async def test_a_stalled_answer_ends_when_it_is_closed() -> None:
+    attempt = await Scripted("fake", failure="stall").open(call("one"))
+    reading = asyncio.ensure_future(attempt.read())
+    await attempt.aclose()
+    with pytest.raises(UpstreamError):
+        await reading

@@ -13,7 +13,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 from tokenhouse.chat import (
     CallDelta,
@@ -39,18 +39,34 @@ from tokenhouse.providers.base import Call
 _WORD = re.compile(r"\s*\S+|\s+$")
 _Object: TypeAlias = Mapping[str, object]
 
+Failure: TypeAlias = Literal["", "refuse", "stall", "error", "cut", "error_in_stream"]
+"""Not at all · no connection · accepted, then silence · refused with a status · half of the answer,
+then broken off · half of the answer, then an error reported."""
+
 
 class Scripted:
     """A provider of kind ``scripted``.
 
-    ``delay_ms``: pause before every word; 0 says everything at once. ``fail_status``: refuse every
-    call with this HTTP status, to try fail-over.
+    ``reply``: say this instead of what was heard. ``first_event_delay_s``, ``event_delay_s``: pauses
+    before the first word and before each other one; without them everything comes at once.
+    ``failure``: how every call fails, to try what happens then (see ``Failure``).
     """
 
-    def __init__(self, name: str, *, delay_ms: int = 0, fail_status: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        reply: str = "",
+        first_event_delay_s: float = 0.0,
+        event_delay_s: float = 0.0,
+        failure: Failure = "",
+        failure_status: int = 500,
+    ) -> None:
         self._name = name
-        self._delay_s = delay_ms / 1000
-        self._fail_status = fail_status
+        self._reply = reply
+        self._pace = (first_event_delay_s, event_delay_s)
+        self._failure: Failure = failure
+        self._failure_status = failure_status
 
     @property
     def name(self) -> str:
@@ -67,9 +83,12 @@ class Scripted:
         return _prompt(call, call.request.conversation()).tokens
 
     async def open(self, call: Call) -> ScriptedAttempt:
-        if self._fail_status is not None:
+        if self._failure == "refuse":
+            raise UpstreamError(f"The scripted provider {self._name!r} refuses to connect.")
+        if self._failure == "error":
             raise UpstreamError(
-                f"The scripted provider {self._name!r} is told to fail.", status=self._fail_status
+                f"The scripted provider {self._name!r} fails, as it is set to.",
+                status=self._failure_status,
             )
         conversation = call.request.conversation()
         prompt = _prompt(call, conversation)
@@ -77,33 +96,59 @@ class Scripted:
             raise ContextExceeded(
                 prompt=prompt.tokens, max_tokens=None, context=call.context_length
             )
-        return ScriptedAttempt(_events(call, conversation, prompt), self._delay_s)
+        answers = [
+            _answer(call, conversation, prompt, choice, self._reply)
+            for choice in range(call.request.n)
+        ]
+        events = _events(call, conversation, prompt, answers)
+        return ScriptedAttempt(tuple(events), self._pace, self._failure)
 
     async def aclose(self) -> None:
         """Nothing to close."""
 
 
 class ScriptedAttempt:
-    """Reads events from a list that was known from the start."""
+    """Plays events that were all known from the start."""
 
-    def __init__(self, events: Iterator[Event], delay_s: float) -> None:
+    def __init__(
+        self, events: Sequence[Event], pace: tuple[float, float], failure: Failure
+    ) -> None:
         self._events: deque[Event] = deque(events)
-        self._delay_s = delay_s
+        self._first_delay_s, self._delay_s = pace
+        self._failure: Failure = failure
+        breaks = failure in ("cut", "error_in_stream")
+        self._breaks_at = (len(events) + 1) // 2 if breaks else 0
+        self._closed = asyncio.Event()
 
     async def read(self) -> Sequence[Event]:
-        if not self._events:
+        if self._failure == "stall":
+            await self._closed.wait()
+        if self._closed.is_set() or not self._events:
             raise UpstreamError("This answer has ended or was closed.", retryable=False)
-        if self._delay_s <= 0:
-            arrived = tuple(self._events)
-            self._events.clear()
-            return arrived
+        if len(self._events) <= self._breaks_at:
+            raise _broken(self._failure)
+        if self._first_delay_s <= 0 and self._delay_s <= 0:
+            return self._all()
         event = self._events.popleft()
         if isinstance(event, (TextDelta, CallDelta)):
-            await asyncio.sleep(self._delay_s)
+            delay_s, self._first_delay_s = self._first_delay_s, 0.0
+            await asyncio.sleep(delay_s or self._delay_s)
         return (event,)
 
     async def aclose(self) -> None:
+        self._closed.set()
         self._events.clear()
+
+    def _all(self) -> Sequence[Event]:
+        return [self._events.popleft() for _ in range(len(self._events) - self._breaks_at)]
+
+
+def _broken(failure: Failure) -> UpstreamError:
+    if failure == "cut":
+        return UpstreamError(
+            "The scripted provider cut its answer short.", code="upstream_cut", retryable=False
+        )
+    return UpstreamError("The scripted provider reported an error in its answer.", retryable=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +197,14 @@ def _said_in(message: Message) -> tuple[list[str], int]:
     return words, images
 
 
-def _events(call: Call, conversation: Conversation, prompt: _Prompt) -> Iterator[Event]:
+def _events(
+    call: Call, conversation: Conversation, prompt: _Prompt, answers: Sequence[_Said]
+) -> Iterator[Event]:
     yield Opened(upstream_id=call.answer_id, prompt_tokens=prompt.tokens)
-    output = 0
-    for choice in range(call.request.n):
-        said = _answer(call, conversation, prompt, choice)
-        output += len(said.words)
+    for choice, said in enumerate(answers):
         yield from _choice(said, conversation, choice)
         yield ChoiceEnded(said.reason, choice, said.stop_sequence)
+    output = sum(len(said.words) for said in answers)
     yield Finished(Usage(input=prompt.tokens, output=output, images=prompt.images))
 
 
@@ -176,7 +221,9 @@ def _choice(said: _Said, conversation: Conversation, choice: int) -> Iterator[Ev
         yield TextDelta(word, choice, tokens=1, logprobs=sure)
 
 
-def _answer(call: Call, conversation: Conversation, prompt: _Prompt, choice: int) -> _Said:
+def _answer(
+    call: Call, conversation: Conversation, prompt: _Prompt, choice: int, reply: str
+) -> _Said:
     asked = call.request.max_tokens if call.max_tokens is None else call.max_tokens
     room = call.context_length - prompt.tokens
     most = room if asked is None else min(asked, room)
@@ -185,7 +232,7 @@ def _answer(call: Call, conversation: Conversation, prompt: _Prompt, choice: int
         name, schema = tool
         words = _words(json.dumps(_filled(schema, prompt.heard), ensure_ascii=False))
         return _Said(words[:most], "tool_calls" if len(words) <= most else "length", name)
-    text = _text(conversation, prompt, choice)
+    text = reply or _text(conversation, prompt, choice)
     stop = min(
         (sequence for sequence in conversation.sampling.stop if sequence and sequence in text),
         key=text.index,
