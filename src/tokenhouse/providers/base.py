@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tokenhouse.chat import Event, Request
+from tokenhouse.chat import Event, Request, Sampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Call:
     upstream_model: str
     context_length: int
     max_tokens: int | None = None
-    defaults: Mapping[str, float] = field(default_factory=dict[str, float])
+    defaults: Sampling = field(default_factory=Sampling)
     system_prompt: str | None = None
 
 
@@ -50,6 +50,10 @@ class Provider(Protocol):
 
     def ready(self, upstream_model: str) -> bool:
         """Could this model answer now (weights there, engine installed)?"""
+        ...
+
+    def why_not(self, upstream_model: str) -> str | None:
+        """Why this model can't answer now, and what mends it; None when it could."""
         ...
 
     def check(self, request: Request, upstream_model: str) -> None:

@@ -4,17 +4,26 @@ Knows the order in which things happen to a request and that whatever happens to
 exactly once. Refuses to know sockets, HTTP bodies, SQL and which provider it is talking to.
 """
 
+from tokenhouse.relay.answer import Answer
+from tokenhouse.relay.meter import Meter, TokenCounter
+from tokenhouse.relay.plan import Plan
 from tokenhouse.relay.port import Admission, Admitted, Book, Closed, Refused, Remaining
 from tokenhouse.relay.receipt import Attempted, Outcome, Receipt
+from tokenhouse.relay.relay import Relay
 
 __all__ = [
     "Admission",
     "Admitted",
+    "Answer",
     "Attempted",
     "Book",
     "Closed",
+    "Meter",
     "Outcome",
+    "Plan",
     "Receipt",
     "Refused",
+    "Relay",
     "Remaining",
+    "TokenCounter",
 ]

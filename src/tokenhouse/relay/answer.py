@@ -71,14 +71,25 @@ class Answer:
     def request(self) -> Request:
         return self.plan.request
 
+    @property
+    def drained(self) -> bool:
+        """The proper end has been read: only ``settle`` is left to do."""
+        return self.meter.finished and not self._buffer
+
+    @property
+    def usage(self) -> Usage:
+        """What the answer used, as its receipt says; the meter's best knowledge before that."""
+        return self.meter.usage() if self.receipt is None else self.receipt.usage
+
     async def __aenter__(self) -> Answer:
         """Admit: raises AccountError when limits or balance refuse; then nothing is held."""
         try:
-            self.admitted = await self._relay.admit(self.plan)
+            self.plan, self.admitted = await self._relay.admit(self.plan)
         except asyncio.CancelledError:
             # Queued behind the admission, so it releases whatever that one will have held.
             self._relay.book.close(self._make_receipt("cancelled", NO_USAGE, 0), tokens=0)
             raise
+        self.meter = self._new_meter()
         return self
 
     async def open(self) -> None:
@@ -90,11 +101,12 @@ class Answer:
         for route in self.plan.routes:
             started = self._relay.clock.monotonic()
             self._provider = route.provider
+            self._relay.started(route)
             try:
-                await self._first_events(route.provider, route.upstream_model)
+                await self._first_events(route.provider, route.model)
             except TokenhouseError as error:
                 await self._close_attempt()
-                self._record(route.provider, route.upstream_model, started, error)
+                self._record(route.provider, route.model, started, error)
                 self._relay.failed(route, error)
                 failure = error
                 if isinstance(error, UpstreamError) and error.retryable:
@@ -102,7 +114,7 @@ class Answer:
                     self.meter = self._new_meter()
                     continue
                 break
-            self._record(route.provider, route.upstream_model, started, None)
+            self._record(route.provider, route.model, started, None)
             self._relay.succeeded(route)
             return
         assert failure is not None
@@ -156,7 +168,7 @@ class Answer:
 
     def _new_meter(self) -> Meter:
         plan = self.plan
-        return Meter(plan.request, plan.answer_tokens_max, plan.count)
+        return Meter(plan.request, plan.ceiling.answer_tokens_max, plan.count)
 
     async def _first_events(self, provider_name: str, upstream_model: str) -> None:
         provider = self._relay.providers[provider_name]
@@ -217,8 +229,8 @@ class Answer:
             id=plan.id,
             account=plan.caller.account,
             key=plan.caller.key,
-            model=plan.model.id,
-            price_version=plan.price.version,
+            model=plan.offer.model.id,
+            price_version=plan.offer.price.version,
             dialect=plan.request.dialect,
             streamed=plan.request.stream,
             created_ms=plan.at_ms,

@@ -1,0 +1,108 @@
+"""The few HTTP words that every route says: read a body, answer, refuse. Raw ASGI (spec 3.0)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from tokenhouse.errors import AccountError, CallerError, TokenhouseError
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+KEYLESS_BODY_MAX = 4 * 2**20
+"""Bytes a body may have when no header carries a key: the key must then be looked for inside."""
+
+JSON = (b"content-type", b"application/json")
+
+
+class ClientGone(Exception):
+    """The client closed the connection: nobody is left to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Where a route's answer goes: its ``send`` and the headers every answer carries."""
+
+    send: Send
+    headers: Headers
+
+    async def json(self, status: int, body: bytes, extra: Headers | None = None) -> None:
+        headers = [
+            JSON,
+            (b"content-length", b"%d" % len(body)),
+            *self.headers,
+            *(extra or ()),
+        ]
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+
+def header(headers: Headers, name: bytes) -> bytes | None:
+    """The first value of a lower-case header name, or None."""
+    for candidate, value in headers:
+        if candidate == name:
+            return value
+    return None
+
+
+def query(scope: Scope) -> dict[str, str]:
+    """The query string's fields; the last of a name wins."""
+    return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The whole request body. Raises CallerError 413 over ``limit`` bytes, ClientGone."""
+    declared = header(scope["headers"], b"content-length")
+    if declared is not None and declared.isdigit() and int(declared) > limit:
+        raise too_large(limit)
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        if len(body) > limit:
+            raise too_large(limit)
+        return body
+    chunks = [body]
+    size = len(body)
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise too_large(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def too_large(limit: int) -> CallerError:
+    hint = "" if limit != KEYLESS_BODY_MAX else " Send the key as a header to send a longer one."
+    return CallerError(
+        f"The request body is longer than {limit} bytes.{hint}",
+        status=413,
+        code="request_too_large",
+    )
+
+
+def retry_headers(error: TokenhouseError, now_ms: int) -> Headers:
+    """``Retry-After`` (seconds) and ``X-RateLimit-Reset`` (unix seconds) of a 429 or 503."""
+    if error.status not in (429, 503, 529):
+        return []
+    wait_s = max(1, round(1.0 if error.retry_after_s is None else error.retry_after_s + 0.499))
+    return [
+        (b"retry-after", b"%d" % wait_s),
+        (b"x-ratelimit-reset", b"%d" % (now_ms // 1000 + wait_s)),
+    ]
+
+
+def is_missing_key(error: TokenhouseError) -> bool:
+    return isinstance(error, AccountError) and error.status == 401

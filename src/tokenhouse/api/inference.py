@@ -1,0 +1,296 @@
+"""The inference routes: one handler for every dialect, streamed and not.
+
+The request lives inside the relay's answer: this module parses, enters it, encodes what comes and
+sends. A watcher on ``receive`` cancels the request as soon as the client is gone (a server's ``send``
+silently returns then), the relay's exit does the rest. The closing frame waits for the settlement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tokenhouse import ids
+from tokenhouse.access import Access, Caller, header_key
+from tokenhouse.api.http import (
+    KEYLESS_BODY_MAX,
+    ClientGone,
+    Headers,
+    Receive,
+    Respond,
+    Scope,
+    Send,
+    read_body,
+    retry_headers,
+)
+from tokenhouse.api.silence import Silence
+from tokenhouse.api.totals import Totals
+from tokenhouse.chat import Event, Request, Usage
+from tokenhouse.clock import Clock
+from tokenhouse.errors import HouseError, TokenhouseError, UpstreamError
+from tokenhouse.relay import Answer, Relay
+
+log = logging.getLogger("tokenhouse.api")
+
+_EVENT_STREAM: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class StreamEncoder(Protocol):
+    """Events → frames of one dialect."""
+
+    def feed(self, events: Sequence[Event]) -> bytes: ...
+
+    def closing(self, usage: Usage, cost: int) -> bytes: ...
+
+    def error(self, error: TokenhouseError) -> bytes: ...
+
+
+class Front(Protocol):
+    """A dialect as a route sees it."""
+
+    answer_prefix: str
+    keep_alive: bytes
+
+    def parse(self, body: bytes, *, default_model: str | None) -> Request: ...
+
+    def body_key(self, body: bytes) -> str | None: ...
+
+    def stream_encoder(self, answer: Answer, answer_id: str) -> StreamEncoder: ...
+
+    def whole(self, answer: Answer, answer_id: str, events: list[Event], cost: int) -> bytes: ...
+
+    def error_body(self, error: TokenhouseError, request_id: str) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a request may take of us. Seconds and bytes."""
+
+    body_max: int = 32_000_000
+    deadline_s: float = 600.0
+    keep_alive_s: float = 10.0
+
+
+class Inference:
+    """The handler of one dialect's route."""
+
+    def __init__(
+        self,
+        front: Front,
+        relay: Relay,
+        access: Access,
+        *,
+        clock: Clock,
+        limits: Limits,
+        totals: Totals,
+    ) -> None:
+        self._front = front
+        self._relay = relay
+        self._access = access
+        self._clock = clock
+        self._limits = limits
+        self._totals = totals
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = ids.new(ids.REQUEST, self._clock.now_ms())
+        respond = Respond(send, _id_headers(request_id))
+        self._totals.begun += 1
+        try:
+            await self._answer(scope, receive, respond, request_id)
+        except ClientGone:
+            self._totals.gone += 1
+        except _Told:
+            pass
+        except TokenhouseError as error:
+            await self._refuse(respond, request_id, error)
+        except Exception as error:  # the outermost wall: nothing else may reach the server
+            log.exception("request %s failed inside the house", request_id)
+            await self._refuse(respond, request_id, _bug(error))
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, respond: Respond, request_id: str
+    ) -> None:
+        caller, body = await self._identify(scope, receive)
+        request = self._front.parse(body, default_model=self._relay.default_model())
+        task = asyncio.current_task()
+        assert task is not None
+        watch = _Watch(receive, task, self._limits.deadline_s)
+        try:
+            if request.stream:
+                await self._stream(caller, request, respond, request_id, watch)
+            else:
+                await self._whole(caller, request, respond, request_id, watch)
+        except asyncio.CancelledError:
+            if watch.gone:
+                task.uncancel()
+                raise ClientGone from None
+            if watch.late:
+                task.uncancel()
+                raise _too_late(self._limits.deadline_s) from None
+            raise _stopping() from None
+        finally:
+            watch.stop()
+
+    async def _identify(self, scope: Scope, receive: Receive) -> tuple[Caller, bytes]:
+        headers: Headers = scope["headers"]
+        client = scope.get("client")
+        address = client[0] if client else ""
+        if header_key(headers) is not None:
+            caller = self._access.identify(headers, body_key=None, query_key=None, address=address)
+            return caller, await read_body(scope, receive, self._limits.body_max)
+        limit = min(KEYLESS_BODY_MAX, self._limits.body_max)
+        body = await read_body(scope, receive, limit)
+        body_key = self._front.body_key(body)
+        caller = self._access.identify(headers, body_key=body_key, query_key=None, address=address)
+        return caller, body
+
+    async def _whole(
+        self, caller: Caller, request: Request, respond: Respond, request_id: str, watch: _Watch
+    ) -> None:
+        async with self._relay.answer(caller, request, request_id) as answer:
+            await answer.open()
+            events: list[Event] = []
+            while True:
+                events.extend(await answer.read())
+                if answer.drained:
+                    break
+            closed = await answer.settle()
+            answer_id = ids.answer_id(self._front.answer_prefix, request_id)
+            body = self._front.whole(answer, answer_id, events, closed.charged)
+            watch.stop()
+        await respond.json(200, body, _answer_headers(answer))
+
+    async def _stream(
+        self, caller: Caller, request: Request, respond: Respond, request_id: str, watch: _Watch
+    ) -> None:
+        front = self._front
+        async with self._relay.answer(caller, request, request_id) as answer:
+            headers = [*_EVENT_STREAM, *respond.headers, *_answer_headers(answer)]
+            start = {"type": "http.response.start", "status": 200, "headers": headers}
+            silence = Silence(respond.send, start, front.keep_alive, self._limits.keep_alive_s)
+            encoder = front.stream_encoder(answer, ids.answer_id(front.answer_prefix, request_id))
+            try:
+                await answer.open()
+                while True:
+                    frames = encoder.feed(await answer.read())
+                    if answer.drained:
+                        break
+                    if frames:
+                        await silence.body(frames, more=True)
+                closed = await answer.settle()
+                frames += encoder.closing(answer.usage, closed.charged)
+                watch.stop()
+                await silence.body(frames, more=False)
+            except TokenhouseError as error:
+                if not silence.started:
+                    raise
+                self._note_failure(request_id, error)
+                await silence.body(encoder.error(error), more=False)
+                raise _Told from error
+            except asyncio.CancelledError:
+                if watch.gone or not silence.started:
+                    raise
+                late = _too_late(self._limits.deadline_s) if watch.late else _stopping()
+                self._note_failure(request_id, late)
+                await silence.body(encoder.error(late), more=False)
+                raise _Told from None
+            finally:
+                silence.stop()
+
+    async def _refuse(self, respond: Respond, request_id: str, error: TokenhouseError) -> None:
+        self._note_failure(request_id, error)
+        body = self._front.error_body(error, request_id)
+        await respond.json(error.status, body, retry_headers(error, self._clock.now_ms()))
+
+    def _note_failure(self, request_id: str, error: TokenhouseError) -> None:
+        self._totals.failed(error.status)
+        if error.status >= 500:
+            log.warning("request %s: %d %s: %s", request_id, error.status, error.code, error)
+
+
+class _Told(Exception):
+    """The failure was already told to the client inside the stream."""
+
+
+class _Watch:
+    """Cancels the request's task when the client leaves or the deadline passes."""
+
+    __slots__ = ("_task", "_timer", "_watcher", "gone", "late")
+
+    def __init__(self, receive: Receive, task: asyncio.Task[None], deadline_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        self.gone = False
+        self.late = False
+        self._task = task
+        self._watcher = loop.create_task(self._wait(receive))
+        self._timer = loop.call_later(deadline_s, self._deadline)
+
+    async def _wait(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        self._task.cancel()
+
+    def _deadline(self) -> None:
+        self.late = True
+        self._task.cancel()
+
+    def stop(self) -> None:
+        self._watcher.cancel()
+        self._timer.cancel()
+
+
+def _id_headers(request_id: str) -> Headers:
+    text = request_id.encode()
+    return [(b"x-request-id", text), (b"request-id", text), (b"x-tokenhouse-request-id", text)]
+
+
+def _answer_headers(answer: Answer) -> Headers:
+    """What an admitted request is told besides its answer: limits, and a lowered max_tokens."""
+    headers: Headers = []
+    plan = answer.plan
+    if plan.lowered and plan.max_tokens is not None:
+        headers.append((b"x-tokenhouse-max-tokens", b"%d" % plan.max_tokens))
+    admitted = answer.admitted
+    if admitted is None:
+        return headers
+    remaining = admitted.remaining
+    if remaining.requests is not None and plan.limits.requests_per_minute is not None:
+        headers.append((b"x-ratelimit-limit-requests", b"%d" % plan.limits.requests_per_minute))
+        headers.append((b"x-ratelimit-remaining-requests", b"%d" % remaining.requests))
+    if remaining.tokens is not None and plan.limits.tokens_per_minute is not None:
+        headers.append((b"x-ratelimit-limit-tokens", b"%d" % plan.limits.tokens_per_minute))
+        headers.append((b"x-ratelimit-remaining-tokens", b"%d" % remaining.tokens))
+    return headers
+
+
+def _too_late(deadline_s: float) -> UpstreamError:
+    return UpstreamError(
+        f"The answer took longer than this house allows ({deadline_s:.0f} s).",
+        status=504,
+        code="deadline_exceeded",
+        retryable=False,
+    )
+
+
+def _stopping() -> HouseError:
+    return HouseError(
+        "This house is shutting down; try again in a moment.",
+        status=503,
+        code="shutting_down",
+        retry_after_s=5,
+    )
+
+
+def _bug(error: Exception) -> HouseError:
+    del error
+    return HouseError(
+        "Something went wrong inside this house; it was logged under this request's id."
+    )

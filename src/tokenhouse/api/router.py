@@ -1,0 +1,80 @@
+"""Which handler answers which path. One dictionary look-up a request.
+
+Every inference path stands also below ``/api/v7/llm`` with and without the inner ``/v1``, and its POST
+below ``/api/v1``. Unknown paths below ``/v1`` and ``/api`` get 404 in the envelope of the dialect that
+the path belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tokenhouse import ids
+from tokenhouse.api.cors import Cors
+from tokenhouse.api.http import Handler, Receive, Respond, Scope, Send
+from tokenhouse.clock import Clock
+from tokenhouse.errors import CallerError, TokenhouseError
+
+ErrorBody = Callable[[TokenhouseError, str], bytes]
+
+POST_PREFIXES = ("/v1/", "/api/v7/llm/v1/", "/api/v7/llm/", "/api/v1/")
+GET_PREFIXES = ("/v1/", "/api/v7/llm/v1/", "/api/v7/llm/")
+
+
+class Router:
+    """An ASGI application: exact paths first, then prefixes (longest first), then 404."""
+
+    def __init__(
+        self,
+        exact: Mapping[tuple[str, str], Handler],
+        prefixes: Mapping[tuple[str, str], Handler],
+        *,
+        clock: Clock,
+        cors: Cors,
+        error_body: ErrorBody,
+    ) -> None:
+        self._exact = dict(exact)
+        self._prefixes = sorted(prefixes.items(), key=lambda item: -len(item[0][1]))
+        self._paths = frozenset(path for _, path in exact)
+        self._clock = clock
+        self._cors = cors
+        self._error_body = error_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handler = self._exact.get((scope["method"], scope["path"]))
+        if handler is None:
+            handler = self._find(scope)
+        if self._cors.concerns(scope):
+            send = self._cors.sender(scope, send)
+        await handler(scope, receive, send)
+
+    def _find(self, scope: Scope) -> Handler:
+        method, path = scope["method"], scope["path"]
+        if method == "OPTIONS":
+            return self._cors.preflight
+        if method == "HEAD" and ("GET", path) in self._exact:
+            return self._exact["GET", path]
+        for (wanted, prefix), handler in self._prefixes:
+            if method in (wanted, "HEAD") and path.startswith(prefix) and len(path) > len(prefix):
+                return handler
+        return self._unknown
+
+    async def _unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        path = scope["path"]
+        known = path in self._paths
+        status = 405 if known else 404
+        said = "does not take" if known else "has no answer to"
+        error = CallerError(
+            f"This house {said} {scope['method']} {path}.",
+            status=status,
+            code="method_not_allowed" if known else "unknown_path",
+        )
+        request_id = ids.new(ids.REQUEST, self._clock.now_ms())
+        respond = Respond(send, [(b"x-request-id", request_id.encode())])
+        await respond.json(status, self._error_body(error, request_id))
+
+
+def inference_paths(suffix: str) -> list[tuple[str, str]]:
+    """Every (method, path) of the POST route ``suffix`` (``chat/completions``)."""
+    return [("POST", prefix + suffix) for prefix in POST_PREFIXES]

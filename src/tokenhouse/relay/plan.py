@@ -1,0 +1,60 @@
+"""What is decided about a request before any money moves: offer, routes, ceiling. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tokenhouse.access import Caller, Limits
+from tokenhouse.catalogue import Ceiling, Offer, Route
+from tokenhouse.catalogue import Plan as AccountPlan
+from tokenhouse.chat import Request
+from tokenhouse.ledger import GrantDue
+from tokenhouse.relay.meter import TokenCounter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """``max_tokens`` is per choice, as it goes upstream; None leaves what the client wrote.
+    ``lowered``: the balance did not reach for what was asked."""
+
+    id: str
+    caller: Caller
+    request: Request
+    offer: Offer
+    ceiling: Ceiling
+    routes: tuple[Route, ...]
+    at_ms: int
+    max_tokens: int | None
+    system_prompt: str | None
+    limits: Limits
+    grant: GrantDue | None
+    count: TokenCounter | None = None
+    lowered: bool = False
+
+
+class Months:
+    """The grant of the current month (UTC); remembers the month, as it changes twelve times a year."""
+
+    __slots__ = ("_ends_ms", "_period", "_starts_ms")
+
+    def __init__(self) -> None:
+        self._starts_ms = 0
+        self._ends_ms = 0
+        self._period = ""
+
+    def grant_due(self, plan: AccountPlan, now_ms: int) -> GrantDue | None:
+        """What ``plan`` gives for the month of ``now_ms``, or None when it gives nothing."""
+        if not plan.monthly_grant:
+            return None
+        if not self._starts_ms <= now_ms < self._ends_ms:
+            self._turn(now_ms)
+        return GrantDue(self._period, plan.monthly_grant, self._ends_ms)
+
+    def _turn(self, now_ms: int) -> None:
+        now = datetime.fromtimestamp(now_ms / 1000, UTC)
+        starts = datetime(now.year, now.month, 1, tzinfo=UTC)
+        ends = datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=UTC)
+        self._period = f"{now.year:04d}-{now.month:02d}"
+        self._starts_ms = round(starts.timestamp() * 1000)
+        self._ends_ms = round(ends.timestamp() * 1000)

@@ -1,0 +1,271 @@
+"""The relay: plans a request, admits it, and hands out the answer that owns its hold."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from tokenhouse import ids
+from tokenhouse.access import Caller, Limits
+from tokenhouse.catalogue import (
+    Catalogue,
+    Model,
+    Offer,
+    Route,
+    affordable_max_tokens,
+    answer_tokens_max,
+    ceiling,
+    clamp,
+    cost,
+    counted_ceiling,
+)
+from tokenhouse.catalogue import Plan as AccountPlan
+from tokenhouse.chat import Request, Usage
+from tokenhouse.clock import Clock
+from tokenhouse.errors import AccountError, CallerError, HouseError, TokenhouseError, UpstreamError
+from tokenhouse.providers import Call, Provider
+from tokenhouse.relay.answer import Answer
+from tokenhouse.relay.meter import TokenCounter
+from tokenhouse.relay.plan import Months, Plan
+from tokenhouse.relay.port import Admission, Admitted, Book, Refused
+from tokenhouse.relay.refusal import refusal_error
+from tokenhouse.routing import Health, choose
+
+log = logging.getLogger("tokenhouse.relay")
+
+LOWERED_FLOOR = 256
+"""max_tokens is never lowered below this for want of credit, unless less was asked."""
+
+_PREFIXES: Mapping[str, str] = {
+    "openai_chat": "chatcmpl-",
+    "openai_completions": "cmpl-",
+    "openai_responses": "resp_",
+    "anthropic_messages": "msg_",
+}
+_NO_PLAN = AccountPlan(name="")
+
+
+@dataclass(slots=True)
+class RelayTotals:
+    """What happened since the start, for metrics."""
+
+    admitted: int = 0
+    refused: int = 0
+    retried: int = 0
+    failed_attempts: dict[str, int] = field(default_factory=dict[str, int])
+
+
+class Relay:
+    """One per process. ``catalogue`` may be replaced at any time: a request keeps what it began with.
+
+    ``counters`` count text by the name of a model's tokenizer, where this house has it.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        providers: Mapping[str, Provider],
+        book: Book,
+        *,
+        clock: Clock,
+        health: Health,
+        counters: Mapping[str, TokenCounter] | None = None,
+    ) -> None:
+        self.catalogue = catalogue
+        self.providers = dict(providers)
+        self.book = book
+        self.clock = clock
+        self.health = health
+        self.totals = RelayTotals()
+        self._counters = counters or {}
+        self._months = Months()
+        self._random = random.Random()
+        self._draw: Callable[[], float] = self._random.random
+
+    def answer(self, caller: Caller, request: Request, request_id: str) -> Answer:
+        """The answer to ``request``, to be entered; raises what is wrong with it before any money.
+
+        CallerError 404 for an unknown model, HouseError 503 for one that can't run or has no price.
+        """
+        return Answer(self, self._plan(caller, request, request_id))
+
+    def default_model(self) -> str | None:
+        """The model of requests that name none; None when no model can answer now."""
+        try:
+            return self.catalogue.default_model(self.can_answer).id
+        except HouseError:
+            return None
+
+    def can_answer(self, model: Model) -> bool:
+        """Is there a route on which this model could answer now?"""
+        return any(self._ready(route) for route in model.routes)
+
+    async def admit(self, plan: Plan) -> tuple[Plan, Admitted]:
+        """Limits and hold in one operation; when it does not fit, once more with the prompt counted.
+
+        Returns the plan as admitted (max_tokens may be lowered). Raises AccountError, nothing held.
+        """
+        result = await self.book.admit(self._admission(plan))
+        if isinstance(result, Refused) and result.reason in ("credit", "tokens"):
+            counted = await self._counted(plan, result)
+            if counted is not None:
+                plan = counted
+                result = await self.book.admit(self._admission(plan))
+        if isinstance(result, Refused):
+            self.totals.refused += 1
+            raise self._refusal(plan, result)
+        self.totals.admitted += 1
+        return plan, result
+
+    def cost(self, plan: Plan, usage: Usage) -> int:
+        """Nanodollars for ``usage`` under the price that the plan was made with."""
+        offer = plan.offer
+        return cost(clamp(usage, offer.model, n=plan.request.n), offer.price)
+
+    def call(self, plan: Plan, upstream_model: str) -> Call:
+        """The request as it goes to one route."""
+        request, offer = plan.request, plan.offer
+        return Call(
+            request=request,
+            request_id=plan.id,
+            answer_id=ids.answer_id(_PREFIXES[request.dialect], plan.id),
+            created_s=plan.at_ms // 1000,
+            public_model=offer.model.id,
+            upstream_model=upstream_model,
+            context_length=offer.model.context_length,
+            max_tokens=plan.max_tokens,
+            defaults=offer.model.defaults,
+            system_prompt=plan.system_prompt,
+        )
+
+    def started(self, route: Route) -> None:
+        self.health.started(route.key)
+
+    def succeeded(self, route: Route) -> None:
+        self.health.succeeded(route.key)
+
+    def failed(self, route: Route, error: TokenhouseError) -> None:
+        """Only the provider's own failures count against its route."""
+        if isinstance(error, UpstreamError) and error.retryable:
+            self.totals.retried += 1
+            failed = self.totals.failed_attempts
+            failed[route.provider] = failed.get(route.provider, 0) + 1
+            self.health.failed(route.key)
+
+    def _plan(self, caller: Caller, request: Request, request_id: str) -> Plan:
+        offer = self.catalogue.offer(request.model)
+        routes = self._routes(request, offer)
+        account_plan = self.catalogue.plans.get(caller.plan, _NO_PLAN)
+        now_ms = self.clock.now_ms()
+        most = answer_tokens_max(request, offer.model)
+        asked = request.max_tokens
+        tokenizer = offer.model.tokenizer
+        return Plan(
+            id=request_id,
+            caller=caller,
+            request=request,
+            offer=offer,
+            ceiling=ceiling(request, offer),
+            routes=routes,
+            at_ms=now_ms,
+            max_tokens=most if asked is not None and asked > most else asked,
+            system_prompt=None if request.has_system else offer.system_prompt,
+            limits=Limits(
+                requests_per_minute=account_plan.requests_per_minute,
+                tokens_per_minute=account_plan.tokens_per_minute,
+                concurrent_requests=account_plan.concurrent_requests,
+                queue_depth=account_plan.queue_depth,
+            ),
+            grant=self._months.grant_due(account_plan, now_ms),
+            count=None if tokenizer is None else self._counters.get(tokenizer),
+        )
+
+    def _routes(self, request: Request, offer: Offer) -> tuple[Route, ...]:
+        """The routes to try, in order; those that refuse this request are left out."""
+        model = offer.model
+        ready = tuple(route for route in model.routes if self._ready(route))
+        if not ready:
+            raise HouseError(
+                f"The model {model.id} can't answer here now: {self._why_not(model)}.",
+                status=503,
+                code="model_not_ready",
+                param="model",
+                retry_after_s=30,
+            )
+        refusal: CallerError | None = None
+        taken: list[Route] = []
+        for attempt in choose(ready, self.health.snapshot(), draw=self._draw()):
+            route = attempt.route
+            try:
+                self.providers[route.provider].check(request, route.model)
+            except CallerError as error:
+                refusal = refusal or error
+            else:
+                taken.append(route)
+        if not taken and refusal is not None:
+            raise refusal
+        return tuple(taken)
+
+    def _ready(self, route: Route) -> bool:
+        provider = self.providers.get(route.provider)
+        return provider is not None and provider.ready(route.model)
+
+    def _why_not(self, model: Model) -> str:
+        for route in model.routes:
+            provider = self.providers.get(route.provider)
+            why = None if provider is None else provider.why_not(route.model)
+            if why is not None:
+                return why.rstrip(".")
+        return "none of its routes has a provider in this house"
+
+    def _admission(self, plan: Plan) -> Admission:
+        return Admission(
+            id=plan.id,
+            account=plan.caller.account,
+            key=plan.caller.key,
+            amount=plan.ceiling.amount,
+            tokens=plan.ceiling.tokens,
+            at_ms=plan.at_ms,
+            limits=plan.limits,
+            model=plan.offer.model.id,
+            price_version=plan.offer.price.version,
+            dialect=plan.request.dialect,
+            streamed=plan.request.stream,
+            grant=plan.grant,
+        )
+
+    async def _counted(self, plan: Plan, refused: Refused) -> Plan | None:
+        """The plan with the prompt counted and max_tokens lowered to what fits; None: no use."""
+        request, offer = plan.request, plan.offer
+        route = plan.routes[0]
+        prompt = await self.providers[route.provider].count(self.call(plan, route.model))
+        if prompt is None:
+            prompt = plan.ceiling.prompt_tokens_max
+        asked = answer_tokens_max(request, offer.model)
+        lowered = asked
+        if refused.reason == "credit":
+            lowered = affordable_max_tokens(
+                refused.free, prompt_tokens=prompt, request=request, offer=offer
+            )
+            if lowered < min(asked, LOWERED_FLOOR):
+                return None
+        bound = counted_ceiling(prompt, request, offer, max_tokens=lowered)
+        if refused.reason == "tokens" and bound.tokens >= plan.ceiling.tokens:
+            return None
+        if lowered == asked:
+            return replace(plan, ceiling=bound)
+        return replace(plan, ceiling=bound, max_tokens=lowered, lowered=True)
+
+    def _refusal(self, plan: Plan, refused: Refused) -> AccountError:
+        affordable = 0
+        if refused.reason == "credit":
+            affordable = affordable_max_tokens(
+                refused.free,
+                prompt_tokens=plan.ceiling.prompt_tokens_max,
+                request=plan.request,
+                offer=plan.offer,
+            )
+        asked = answer_tokens_max(plan.request, plan.offer.model)
+        return refusal_error(refused, asked_tokens=asked, affordable_tokens=affordable)
