@@ -1,0 +1,104 @@
+"""The corpus: conversations with the starter, drawn from the project's own words by a seed.
+
+`sample(rng)` draws one. The same state of `rng` gives the same conversation.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from functools import lru_cache
+
+from training.corpus.conversation import Conversation, Message, answered, asked, told
+from training.corpus.extraction import ask_extract, ask_say
+from training.corpus.follow import follow_up
+from training.corpus.grammar import say
+from training.corpus.house import House, draw_house
+from training.corpus.models import ask_models
+from training.corpus.noise import typed
+from training.corpus.phrasebook import Topic, topics
+from training.corpus.prompts import ask_extra, foreign_prompt, with_extras
+from training.corpus.snippets import bare_snippets, snippets
+from training.corpus.sums import ask_sum
+from training.corpus.tools import draw_tools
+from training.corpus.unknown import HELP, HELP_ALONE, NO, SMALL
+
+__all__ = ["Conversation", "sample"]
+
+Pair = tuple[str, str]
+# How often each kind of question is asked. `use` and `run` are the house itself.
+KINDS: Mapping[str, float] = {
+    "use": 26, "run": 24, "talk": 13, "refuse": 20, "models": 17, "sums": 6, "extract": 3.5,
+    "say": 1, "starters": 2.5,
+}
+
+
+def sample(rng: random.Random) -> Conversation:
+    """One conversation: with a house's prompt mostly, else with a foreign one or none."""
+    kind = rng.random()
+    house = with_extras(rng, draw_house(rng)) if kind < 0.82 else None
+    before: tuple[Message, ...] = ()
+    if house is not None:
+        before = (told(house.prompt()),)
+    elif kind < 0.91:
+        before = (told(foreign_prompt(rng)),)
+    if rng.random() < 0.09:
+        with_prompt = before if rng.random() < 0.35 else ()
+        seen = house if with_prompt else None
+        return draw_tools(rng, lambda: _question(rng, seen), with_prompt)
+    messages = [*before]
+    turns = rng.choice((1, 2, 6, 8, 10, 12, 14)) if house is not None else rng.choice((1, 1, 2, 3, 5))
+    last: Pair | None = None
+    for _ in range(turns):
+        if last is not None and rng.random() < 0.1:
+            last = follow_up(rng, last)
+        else:
+            last = _question(rng, house)
+        messages += [asked(last[0]), answered(last[1])]
+    return Conversation(tuple(messages))
+
+
+def _question(rng: random.Random, house: House | None) -> Pair:
+    kind = rng.choices(tuple(KINDS), tuple(KINDS.values()))[0]
+    if kind == "models":
+        return ask_models(rng, house)
+    if kind == "sums":
+        return ask_sum(rng)
+    if kind == "extract":
+        return ask_extract(rng)
+    if kind == "say":
+        return ask_say(rng)
+    if house is not None and house.extras and rng.random() < 0.2:
+        return ask_extra(rng, house)
+    return _of_phrases(rng, kind, house)
+
+
+@lru_cache(maxsize=None)
+def _weights(file: str) -> tuple[float, ...]:
+    return tuple(topic.weight for topic in topics(file))
+
+
+@lru_cache(maxsize=1)
+def _bare() -> Mapping[str, str]:
+    return bare_snippets()
+
+
+def _of_phrases(rng: random.Random, file: str, house: House | None) -> Pair:
+    topic = rng.choices(topics(file), _weights(file))[0]
+    ask = typed(rng, say(rng, rng.choice(topic.asks)))
+    return ask, _answer(rng, topic, house)
+
+
+def _answer(rng: random.Random, topic: Topic, house: House | None) -> str:
+    facts = {"L": "[", "R": "]", "done": "[DONE]", "engine": "[engine]"}
+    if house is None:
+        help_ = rng.choice(HELP_ALONE)
+        facts |= {"no0": rng.choice(NO).replace("$help", help_), "small": rng.choice(SMALL), **_bare()}
+        phrases = topic.unseen or topic.seen
+    else:
+        model = house.models[0].id
+        facts |= {"url": house.url, "site": house.site, "model": model, **snippets(house.url, model)}
+        help_ = rng.choice(HELP).replace("$site", house.site)
+        facts["no"] = rng.choice(NO).replace("$help", help_)
+        phrases = topic.seen
+    return say(rng, rng.choice(phrases), facts).replace("\\n", "\n")
