@@ -80,15 +80,28 @@ class Engine:
         self._child.wait(10)
 
     def answer(
-        self, ids: list[int], *, seed: int, limit: int = 1000, temperature: float = 0.7,
+        self,
+        ids: list[int],
+        *,
+        seed: int,
+        limit: int = 1000,
+        temperature: float = 0.7,
         top_p: float = 0.9,
     ) -> Answer:
         """Generate from token ids, with nothing but temperature and top_p at work."""
         done = self._post(
             {
-                "prompt": ids, "n_predict": limit, "temperature": temperature, "top_p": top_p,
-                "top_k": 0, "min_p": 0.0, "seed": seed, "repeat_penalty": 1.0,
-                "samplers": ["top_p", "temperature"], "return_tokens": True, "cache_prompt": True,
+                "prompt": ids,
+                "n_predict": limit,
+                "temperature": temperature,
+                "top_p": top_p,
+                "top_k": 0,
+                "min_p": 0.0,
+                "seed": seed,
+                "repeat_penalty": 1.0,
+                "samplers": ["top_p", "temperature"],
+                "return_tokens": True,
+                "cache_prompt": True,
             }
         )
         return Answer(

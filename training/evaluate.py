@@ -76,9 +76,7 @@ def main() -> None:
     codec = Codec(tokenizer_path())
     names = ("newcomer", "unknown") if args.kind == "heldout" else ("dev", "dev_unknown")
     with Engine(args.gguf, threads=args.threads) as engine:
-        tallies = {
-            name: _ask(engine, codec, name, SEEDS[: args.seeds], args.all) for name in names
-        }
+        tallies = {name: _ask(engine, codec, name, SEEDS[: args.seeds], args.all) for name in names}
     _print(tallies)
 
 
@@ -115,15 +113,21 @@ def questions(name: str) -> Iterator[Question]:
     for index, row in enumerate(data.get("question", ())):
         house = houses[row.get("house", index % len(houses))]
         yield Question(
-            row["ask"], house, _filled(row.get("want", ()), house), _filled(row.get("avoid", ()), house)
+            row["ask"],
+            house,
+            _filled(row.get("want", ()), house),
+            _filled(row.get("avoid", ()), house),
         )
 
 
 def _houses() -> list[House]:
-    rows: list[dict[str, Any]] = tomllib.loads((QUESTIONS / "newcomer.toml").read_text("utf-8"))["house"]
+    rows: list[dict[str, Any]] = tomllib.loads((QUESTIONS / "newcomer.toml").read_text("utf-8"))[
+        "house"
+    ]
     return [
         House(
-            row["site"], row["url"],
+            row["site"],
+            row["url"],
             tuple(Offered(i, a or None, b or None) for i, a, b in row["models"]),
         )
         for row in rows

@@ -131,7 +131,13 @@ def difference(model: Starter, codec: Codec, path: Path) -> float:
     """The largest gap between the file's and the network's ten likeliest next tokens."""
     worst = 0.0
     with Engine(path) as engine:
-        for text in ("Hello!", "How do I get a key?", "What does 402 mean?", "3 + 4", "Who are you?"):
+        for text in (
+            "Hello!",
+            "How do I get a key?",
+            "What does 402 mean?",
+            "3 + 4",
+            "Who are you?",
+        ):
             ids = [BOS, INST, *codec.text(text), END_INST]
             with torch.no_grad():
                 scores = model.scores(model.hidden(torch.tensor([ids])))[0, -1].float()

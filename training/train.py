@@ -66,9 +66,7 @@ class Run:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = Starter(Shape()).to(self.device)
         self.average = {n: p.detach().clone() for n, p in self.model.named_parameters()}
-        self.optimisers = optimisers(
-            self.model, matrix_lr=args.matrix_lr, other_lr=args.other_lr
-        )
+        self.optimisers = optimisers(self.model, matrix_lr=args.matrix_lr, other_lr=args.other_lr)
         self.rates = [[g["lr"] for g in o.param_groups] for o in self.optimisers]
         self.step = 0
         self.tokens = 0
@@ -77,9 +75,7 @@ class Run:
             self.load(self.checkpoint)
         elif args.start:
             self.load(args.start)
-        self.packer = Packer(
-            codec, sample, args.rows, args.time, args.places, args.other_weight
-        )
+        self.packer = Packer(codec, sample, args.rows, args.time, args.places, args.other_weight)
 
     def load(self, path: Path) -> None:
         state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 
 from training.corpus.conversation import Conversation, Message, answered, asked, told
 from training.corpus.extraction import ask_extract, ask_say
@@ -16,20 +16,26 @@ from training.corpus.grammar import say
 from training.corpus.house import House, draw_house
 from training.corpus.models import ask_models
 from training.corpus.noise import typed
-from training.corpus.phrasebook import Topic, topics
+from training.corpus.phrasebook import Topic, lists, topics
 from training.corpus.prompts import ask_extra, foreign_prompt, with_extras
 from training.corpus.snippets import bare_snippets, snippets
 from training.corpus.sums import ask_sum
 from training.corpus.tools import draw_tools
-from training.corpus.unknown import HELP, HELP_ALONE, NO, SMALL
 
 __all__ = ["Conversation", "sample"]
 
 Pair = tuple[str, str]
 # How often each kind of question is asked. `use` and `run` are the house itself.
 KINDS: Mapping[str, float] = {
-    "use": 26, "run": 24, "talk": 13, "refuse": 20, "models": 17, "sums": 6, "extract": 3.5,
-    "say": 1, "starters": 2.5,
+    "use": 26,
+    "run": 24,
+    "talk": 13,
+    "refuse": 20,
+    "models": 17,
+    "sums": 6,
+    "extract": 3.5,
+    "say": 1,
+    "starters": 2.5,
 }
 
 
@@ -47,7 +53,9 @@ def sample(rng: random.Random) -> Conversation:
         seen = house if with_prompt else None
         return draw_tools(rng, lambda: _question(rng, seen), with_prompt)
     messages = [*before]
-    turns = rng.choice((1, 2, 6, 8, 10, 12, 14)) if house is not None else rng.choice((1, 1, 2, 3, 5))
+    turns = (
+        rng.choice((1, 2, 6, 8, 10, 12, 14)) if house is not None else rng.choice((1, 1, 2, 3, 5))
+    )
     last: Pair | None = None
     for _ in range(turns):
         if last is not None and rng.random() < 0.1:
@@ -73,12 +81,12 @@ def _question(rng: random.Random, house: House | None) -> Pair:
     return _of_phrases(rng, kind, house)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _weights(file: str) -> tuple[float, ...]:
     return tuple(topic.weight for topic in topics(file))
 
 
-@lru_cache(maxsize=1)
+@cache
 def _bare() -> Mapping[str, str]:
     return bare_snippets()
 
@@ -92,13 +100,18 @@ def _of_phrases(rng: random.Random, file: str, house: House | None) -> Pair:
 def _answer(rng: random.Random, topic: Topic, house: House | None) -> str:
     facts = {"L": "[", "R": "]", "done": "[DONE]", "engine": "[engine]"}
     if house is None:
-        help_ = rng.choice(HELP_ALONE)
-        facts |= {"no0": rng.choice(NO).replace("$help", help_), "small": rng.choice(SMALL), **_bare()}
+        no = rng.choice(lists()["no"]).replace("$help", rng.choice(lists()["help_alone"]))
+        facts |= {"no0": no, **_bare()}
         phrases = topic.unseen or topic.seen
     else:
         model = house.models[0].id
-        facts |= {"url": house.url, "site": house.site, "model": model, **snippets(house.url, model)}
-        help_ = rng.choice(HELP).replace("$site", house.site)
-        facts["no"] = rng.choice(NO).replace("$help", help_)
+        facts |= {
+            "url": house.url,
+            "site": house.site,
+            "model": model,
+            **snippets(house.url, model),
+        }
+        no = rng.choice(lists()["no"]).replace("$help", rng.choice(lists()["help"]))
+        facts["no"] = no.replace("$site", house.site)
         phrases = topic.seen
     return say(rng, rng.choice(phrases), facts).replace("\\n", "\n")

@@ -9,13 +9,26 @@ from typing import Any
 from training.corpus.grammar import say, vocabulary
 from training.corpus.house import invented
 from training.corpus.noise import typed
+from training.corpus.phrasebook import asks
 
 Pair = tuple[str, str]
 
-_NAMES = "Anna Ben Clara David Emma Felix Grace Hugo Ines Jonas Kate Liam Mia Noah Olga Paul Rosa Sam Tina Uma Vera Will Yara Zoe".split()
-_CITIES = "Paris London Berlin Rome Madrid Vienna Oslo Lisbon Prague Dublin Tokyo Cairo Lima Delhi Boston Denver Porto Ghent Turin Basel".split()
-_JOBS = "baker teacher nurse driver pilot lawyer doctor painter farmer waiter plumber singer writer cook engineer clerk".split()
-_GOODS = "apples pens books chairs lamps cups shirts shoes bags cables phones keys eggs loaves tickets bottles".split()
+_NAMES = (
+    "Anna Ben Clara David Emma Felix Grace Hugo Ines Jonas Kate Liam "
+    "Mia Noah Olga Paul Rosa Sam Tina Uma Vera Will Yara Zoe"
+).split()
+_CITIES = (
+    "Paris London Berlin Rome Madrid Vienna Oslo Lisbon Prague Dublin "
+    "Tokyo Cairo Lima Delhi Boston Denver Porto Ghent Turin Basel"
+).split()
+_JOBS = (
+    "baker teacher nurse driver pilot lawyer doctor painter "
+    "farmer waiter plumber singer writer cook engineer clerk"
+).split()
+_GOODS = (
+    "apples pens books chairs lamps cups shirts shoes "
+    "bags cables phones keys eggs loaves tickets bottles"
+).split()
 _COLOURS = "red blue green black white yellow grey brown".split()
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
@@ -30,19 +43,10 @@ def ask_extract(rng: random.Random) -> Pair:
     if rng.random() < 0.2:
         rng.shuffle(keys)
     listed = ", ".join(keys[:-1]) + " and " + keys[-1] if len(keys) > 1 else keys[0]
-    phrase = rng.choice(_SAME if len(wanted) == len(fields) and rng.random() < 0.35 else _ASK)
-    ask = say(rng, phrase, {"s": sentence, "f": listed})
+    phrase = rng.choice(asks("frames", "json"))
+    ask = say(rng, phrase, {"s": sentence, "f": listed}).replace("\\n", "\n")
     answer = json.dumps({k: wanted[k] for k in keys}, ensure_ascii=False)
     return ask[:1].upper() + ask[1:], answer
-
-
-_ASK = [
-    "extract [the|] $f as json: $s", "[give|return] me [a|] json with $f from [this|the text]: $s", "extract $f from this text as json: $s",
-    "$s [Give|Return|Write|Extract] $f as JSON.", "$s\n\nExtract $f as JSON.", "turn this into json with [the keys|the fields|fields|keys] $f: $s",
-    "make json with $f: $s", "json ($f): $s", "[parse|read] [this|the sentence] and [answer|reply] in json with $f: $s",
-    "Return only JSON with $f. Text: $s", "from the [sentence|text] \"$s\" [extract|get|pull] $f as json", "what are the $f? [reply|answer] as json. $s",
-]
-_SAME = _ASK
 
 
 def _name(rng: random.Random) -> str:
@@ -60,11 +64,24 @@ def _person(rng: random.Random) -> tuple[str, dict[str, Any]]:
     job = rng.choice(_JOBS)
     form = rng.randrange(5)
     if form == 0:
-        return f"{name} is {age} years old and lives in {city}.", {"name": name, "age": age, "city": city}
+        return f"{name} is {age} years old and lives in {city}.", {
+            "name": name,
+            "age": age,
+            "city": city,
+        }
     if form == 1:
-        return f"My name is {name}, I am {age} and I live in {city}.", {"name": name, "age": age, "city": city}
+        return f"My name is {name}, I am {age} and I live in {city}.", {
+            "name": name,
+            "age": age,
+            "city": city,
+        }
     if form == 2:
-        return f"{name}, {age}, is a {job} from {city}.", {"name": name, "age": age, "job": job, "city": city}
+        return f"{name}, {age}, is a {job} from {city}.", {
+            "name": name,
+            "age": age,
+            "job": job,
+            "city": city,
+        }
     if form == 3:
         return f"{name} works as a {job} in {city}.", {"name": name, "job": job, "city": city}
     return f"{name} is {age} years old.", {"name": name, "age": age}
@@ -73,13 +90,26 @@ def _person(rng: random.Random) -> tuple[str, dict[str, Any]]:
 def _order(rng: random.Random) -> tuple[str, dict[str, Any]]:
     name, n, goods = _name(rng), rng.randint(2, 40), rng.choice(_GOODS)
     if rng.random() < 0.5:
-        return f"{name} ordered {n} {goods} on {(day := rng.choice(_DAYS))}.", {"name": name, "quantity": n, "item": goods, "day": day}
+        return f"{name} ordered {n} {goods} on {(day := rng.choice(_DAYS))}.", {
+            "name": name,
+            "quantity": n,
+            "item": goods,
+            "day": day,
+        }
     return f"Please send {n} {goods} to {name}.", {"quantity": n, "item": goods, "name": name}
 
 
 def _meeting(rng: random.Random) -> tuple[str, dict[str, Any]]:
-    name, day, hour, city = _name(rng), rng.choice(_DAYS), f"{rng.randint(7, 20)}:{rng.choice(('00', '15', '30', '45'))}", _city(rng)
-    return f"{rng.choice(['Meeting', 'Lunch', 'A call', 'Dinner'])} with {name} on {day} at {hour} in {city}.", {"name": name, "day": day, "time": hour, "city": city}
+    name, day, hour, city = (
+        _name(rng),
+        rng.choice(_DAYS),
+        f"{rng.randint(7, 20)}:{rng.choice(('00', '15', '30', '45'))}",
+        _city(rng),
+    )
+    return (
+        f"{rng.choice(['Meeting', 'Lunch', 'A call', 'Dinner'])} with {name} on {day} at {hour} in {city}.",
+        {"name": name, "day": day, "time": hour, "city": city},
+    )
 
 
 def _contact(rng: random.Random) -> tuple[str, dict[str, Any]]:
@@ -91,20 +121,48 @@ def _contact(rng: random.Random) -> tuple[str, dict[str, Any]]:
         return f"Write to {name} at {mail}.", {"name": name, "email": mail}
     if form == 1:
         return f"{name}'s phone number is {phone}.", {"name": name, "phone": phone}
-    return f"Contact {name} by mail ({mail}) or phone ({phone}).", {"name": name, "email": mail, "phone": phone}
+    return f"Contact {name} by mail ({mail}) or phone ({phone}).", {
+        "name": name,
+        "email": mail,
+        "phone": phone,
+    }
 
 
 def _product(rng: random.Random) -> tuple[str, dict[str, Any]]:
     colour, thing, price = rng.choice(_COLOURS), rng.choice(_GOODS)[:-1], rng.randint(1, 400)
-    return f"The {colour} {thing} costs {price} {(unit := rng.choice(['dollars', 'euros']))}.", {"item": thing, "color": colour, "price": price, "currency": unit}
+    return f"The {colour} {thing} costs {price} {(unit := rng.choice(['dollars', 'euros']))}.", {
+        "item": thing,
+        "color": colour,
+        "price": price,
+        "currency": unit,
+    }
 
 
 def ask_say(rng: random.Random) -> Pair:
     """Words to be said back as they are."""
-    words = [rng.choice(vocabulary()) if rng.random() < 0.8 else invented(rng) for _ in range(rng.randint(1, 6))]
+    words = [
+        rng.choice(vocabulary()) if rng.random() < 0.8 else invented(rng)
+        for _ in range(rng.randint(1, 6))
+    ]
     text = " ".join(words)
     if rng.random() < 0.3:
         text = text.capitalize() + rng.choice(".!")
     quoted = rng.choice([text, f'"{text}"'])
-    ask = rng.choice(["repeat after me: {}", "say {}", "please say {}", "repeat: {}", "repeat this: {}", "echo {}", "just answer with {}", "reply with only: {}", "Reply with exactly {}", "write {}", "say exactly: {}"]).format(quoted)
-    return typed(rng, ask, names=(text,)) if quoted == text and text[-1] not in ".!" and rng.random() < 0.3 else ask, text
+    ask = rng.choice(
+        [
+            "repeat after me: {}",
+            "say {}",
+            "please say {}",
+            "repeat: {}",
+            "repeat this: {}",
+            "echo {}",
+            "just answer with {}",
+            "reply with only: {}",
+            "Reply with exactly {}",
+            "write {}",
+            "say exactly: {}",
+        ]
+    ).format(quoted)
+    return typed(rng, ask, names=(text,)) if quoted == text and text[
+        -1
+    ] not in ".!" and rng.random() < 0.3 else ask, text

@@ -6,18 +6,9 @@ import random
 
 from training.corpus.grammar import say
 from training.corpus.noise import typed
+from training.corpus.phrasebook import asks
 
 Pair = tuple[str, str]
-
-_AGAIN = [
-    "[repeat|say] that [again|once more|]", "[again|once more] please", "can you repeat [that|it]", "what did you say", "pardon", "come again",
-    "i did not [catch|get|understand] that", "sorry, what", "repeat please", "say it again", "could you say that once more", "one more time",
-]
-_SHORT = [
-    "shorter[ please|]", "[make it|in] short[er|]", "[can you|please] [shorten|summarise|summarize] [that|it|]", "too long", "tl;dr", "in one sentence",
-    "in short", "briefly[ please|]", "more briefly", "can you say that in fewer words", "a shorter version please", "sum it up",
-]
-_FIRST_ASK = ["what did i [ask|just ask|say|write] [you|before|]", "what was my [question|last question]", "repeat my question"]
 
 
 def follow_up(rng: random.Random, last: Pair) -> Pair:
@@ -25,10 +16,10 @@ def follow_up(rng: random.Random, last: Pair) -> Pair:
     question, answer = last
     kind = rng.random()
     if kind < 0.45:
-        return typed(rng, say(rng, rng.choice(_AGAIN))), answer
+        return typed(rng, say(rng, rng.choice(asks("frames", "again")))), answer
     if kind < 0.85:
-        return typed(rng, say(rng, rng.choice(_SHORT))), _first_sentence(answer)
-    return typed(rng, say(rng, rng.choice(_FIRST_ASK))), f"You wrote: {question}"
+        return typed(rng, say(rng, rng.choice(asks("frames", "shorter")))), _first_sentence(answer)
+    return typed(rng, say(rng, rng.choice(asks("frames", "asked")))), f"You wrote: {question}"
 
 
 def _first_sentence(answer: str) -> str:

@@ -11,16 +11,14 @@ import json
 import random
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from training.corpus.house import invented
-from training.corpus.unknown import UNKNOWN
-from training.corpus.words import WORDS
+from training.corpus.phrasebook import lists
 
 _PIECE = re.compile(r"\$[LR]|\$[a-z_]+0?|[\[\]|]|[^$\[\]|]+|\$")
 _TEKKEN = Path(__file__).parents[2] / "src" / "tokenhouse" / "starter" / "tekken.json"
-_LISTS = {**WORDS, **UNKNOWN}
 
 Node = str | tuple[str, tuple["Sequence", ...]]
 Sequence = tuple[Node, ...]
@@ -48,10 +46,10 @@ def _slot(rng: random.Random, name: str, facts: Mapping[str, str]) -> str:
         return facts[name]
     if name in DRAWN:
         return DRAWN[name](rng)
-    return _expand(rng, _parse(rng.choice(_LISTS[name])), facts)
+    return _expand(rng, _parse(rng.choice(lists()[name])), facts)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parse(phrase: str) -> Sequence:
     pieces = _PIECE.findall(phrase)
     sequence, at = _sequence(pieces, 0, phrase)
@@ -80,7 +78,7 @@ def _sequence(pieces: list[str], at: int, phrase: str) -> tuple[Sequence, int]:
     return tuple(nodes), at
 
 
-@lru_cache(maxsize=1)
+@cache
 def vocabulary() -> tuple[str, ...]:
     """Lower-case English-looking words that are one token of the starter's tokenizer."""
     rows = json.loads(_TEKKEN.read_text("utf-8"))["vocab"]

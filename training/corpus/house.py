@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 TEMPLATE = Path(__file__).parents[2] / "src" / "tokenhouse" / "starter" / "system_prompt.txt"
@@ -44,7 +44,24 @@ _FAMILIES = (
     "claude yi solar starcoder smol pixtral magistral"
 ).split()
 _TAILS = "instruct chat base mini pro coder vision preview lite turbo it thinking large small fast".split()
-_ENDS = ["com", "io", "dev", "ai", "org", "net", "example", "internal", "local", "lan", "co", "de", "fr", "eu", "edu"]
+_SIZES = (1, 2, 3, 4, 7, 8, 9, 12, 14, 24, 27, 32, 70, 72, 120, 235, 405)
+_ENDS = [
+    "com",
+    "io",
+    "dev",
+    "ai",
+    "org",
+    "net",
+    "example",
+    "internal",
+    "local",
+    "lan",
+    "co",
+    "de",
+    "fr",
+    "eu",
+    "edu",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +98,7 @@ class House:
         return "\n".join([text, *self.extras.values()])
 
 
-@lru_cache(maxsize=1)
+@cache
 def template() -> str:
     return TEMPLATE.read_text("utf-8").rstrip("\n")
 
@@ -100,7 +117,9 @@ def _site(rng: random.Random) -> str:
     if kind < 0.25:
         return "Tokenhouse"
     if kind < 0.45:
-        return invented(rng).capitalize() + rng.choice(["", " AI", " Labs", " GmbH", " Inc", ".ai", " API", ""])
+        return invented(rng).capitalize() + rng.choice(
+            ["", " AI", " Labs", " GmbH", " Inc", ".ai", " API", ""]
+        )
     if kind < 0.55:
         return f"{invented(rng).capitalize()}'s {rng.choice(_SECOND)}"
     first, second = rng.choice(_FIRST), rng.choice(_SECOND)
@@ -112,7 +131,9 @@ def _site(rng: random.Random) -> str:
 
 def _url(rng: random.Random) -> str:
     kind = rng.random()
-    port = rng.choice((8080, 8080, 8000, 80, 443, 3000, rng.randint(1024, 9999), rng.randint(10000, 65535)))
+    port = rng.choice(
+        (8080, 8080, 8000, 80, 443, 3000, rng.randint(1024, 9999), rng.randint(10000, 65535))
+    )
     if kind < 0.18:
         return "http://127.0.0.1:8080"
     if kind < 0.28:
@@ -122,9 +143,17 @@ def _url(rng: random.Random) -> str:
     if kind < 0.48:
         a, b, c = rng.choice((10, 192, 172)), rng.randint(0, 255), rng.randint(1, 254)
         return f"http://{a}.{rng.choice((0, 168, 16, b))}.{b}.{c}:{port}"
-    host = invented(rng) if rng.random() < 0.5 else rng.choice(_FIRST) + rng.choice(["-", "", "."]) + rng.choice(_SECOND)
+    host = (
+        invented(rng)
+        if rng.random() < 0.5
+        else rng.choice(_FIRST) + rng.choice(["-", "", "."]) + rng.choice(_SECOND)
+    )
     if rng.random() < 0.5:
-        host = rng.choice(["api", "llm", "ai", "models", "gpu", "www", "chat", "tokens", "box", "gw"]) + rng.choice([".", ".", "-"]) + host
+        host = (
+            rng.choice(["api", "llm", "ai", "models", "gpu", "www", "chat", "tokens", "box", "gw"])
+            + rng.choice([".", ".", "-"])
+            + host
+        )
     host += "." + rng.choice(_ENDS)
     tail = f":{port}" if rng.random() < 0.25 else ""
     path = rng.choice(["/llm", "/ai", "/th"]) if rng.random() < 0.04 else ""
@@ -159,9 +188,11 @@ def _model_id(rng: random.Random, families: set[str]) -> str:
         author += "-" + rng.choice(_SECOND)
     parts = [family]
     if rng.random() < 0.6:
-        parts.append(rng.choice([str(rng.randint(1, 9)), f"{rng.randint(1, 5)}.{rng.randint(0, 9)}"]))
+        parts.append(
+            rng.choice([str(rng.randint(1, 9)), f"{rng.randint(1, 5)}.{rng.randint(0, 9)}"])
+        )
     if rng.random() < 0.6:
-        parts.append(f"{rng.choice((1, 2, 3, 4, 7, 8, 9, 12, 14, 24, 27, 32, 70, 72, 120, 235, 405, rng.randint(1, 99)))}b")
+        parts.append(f"{rng.choice((*_SIZES, rng.randint(1, 99)))}b")
     if rng.random() < 0.6 or len(parts) == 1:
         parts.append(rng.choice(_TAILS))
     return f"{author}/{'-'.join(parts)}"

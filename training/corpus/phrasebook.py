@@ -1,9 +1,9 @@
-"""Reads `phrases/*.txt`: blocks of questions (`?`) and their answers (`>` house seen, `~` not)."""
+"""Reads `phrases/`: topics with questions (`?`) and answers (`>` house seen, `~` not), and lists."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "phrases"
@@ -20,11 +20,11 @@ class Topic:
     unseen: list[str] = field(default_factory=list[str])
 
 
-@lru_cache(maxsize=None)
+@cache
 def topics(file: str) -> tuple[Topic, ...]:
     """Topics of `phrases/FILE.txt`; raises ValueError naming a line that is none of the four."""
     found: list[Topic] = []
-    for number, line in enumerate((FOLDER / f"{file}.txt").read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(_lines(file), 1):
         mark, _, rest = line.partition(" ")
         if mark == "==":
             name, _, weight = rest.partition(" ")
@@ -35,3 +35,26 @@ def topics(file: str) -> tuple[Topic, ...]:
         elif line and mark != "#":
             raise ValueError(f"{file}.txt line {number}: {line!r}")
     return tuple(found)
+
+
+@cache
+def asks(file: str, name: str) -> tuple[str, ...]:
+    """The questions of one topic; raises StopIteration when there is none of that name."""
+    return tuple(next(t for t in topics(file) if t.name == name).asks)
+
+
+@cache
+def lists() -> dict[str, tuple[str, ...]]:
+    """The word lists of `phrases/lists.txt`."""
+    found: dict[str, list[str]] = {}
+    name = ""
+    for line in _lines("lists"):
+        if line.startswith("@ "):
+            name = line[2:]
+        elif line and not line.startswith("#"):
+            found.setdefault(name, []).extend(line.split(" ; "))
+    return {name: tuple(entries) for name, entries in found.items()}
+
+
+def _lines(file: str) -> list[str]:
+    return (FOLDER / f"{file}.txt").read_text("utf-8").splitlines()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-PYTHON = '''```python
+PYTHON = """```python
 from openai import OpenAI
 
 client = OpenAI(base_url="{url}/v1", api_key="YOUR_API_KEY")
@@ -13,9 +13,9 @@ answer = client.chat.completions.create(
     messages=[{{"role": "user", "content": "Hello!"}}],
 )
 print(answer.choices[0].message.content)
-```'''
+```"""
 
-PYTHON_STREAM = '''```python
+PYTHON_STREAM = """```python
 from openai import OpenAI
 
 client = OpenAI(base_url="{url}/v1", api_key="YOUR_API_KEY")
@@ -26,9 +26,9 @@ stream = client.chat.completions.create(
 )
 for chunk in stream:
     print(chunk.choices[0].delta.content or "", end="")
-```'''
+```"""
 
-JAVASCRIPT = '''```javascript
+JAVASCRIPT = """```javascript
 import OpenAI from "openai";
 
 const client = new OpenAI({{ baseURL: "{url}/v1", apiKey: "YOUR_API_KEY" }});
@@ -37,7 +37,7 @@ const answer = await client.chat.completions.create({{
   messages: [{{ role: "user", content: "Hello!" }}],
 }});
 console.log(answer.choices[0].message.content);
-```'''
+```"""
 
 CURL = """```bash
 curl {url}/v1/chat/completions \\
@@ -59,7 +59,7 @@ curl_setopt_array($ch, [
 echo curl_exec($ch);
 ```"""
 
-CLAUDE = '''```python
+CLAUDE = """```python
 from anthropic import Anthropic
 
 client = Anthropic(base_url="{url}", api_key="YOUR_API_KEY")
@@ -69,7 +69,7 @@ answer = client.messages.create(
     messages=[{{"role": "user", "content": "Hello!"}}],
 )
 print(answer.content[0].text)
-```'''
+```"""
 
 ALL = {
     "py": PYTHON,

@@ -6,6 +6,7 @@ import random
 
 from training.corpus.grammar import say
 from training.corpus.noise import typed
+from training.corpus.phrasebook import asks
 
 Pair = tuple[str, str]
 
@@ -13,11 +14,6 @@ _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty"
 ).split()
-_ASK = [
-    "[what is|what's|whats|how much is|calculate|compute|work out|can you calculate|solve|tell me|what does|] $s",
-    "$s", "$s =", "$s = ?", "what is $s", "how much is $s", "what's $s", "$s equals", "can you [add up|do|solve] $s",
-    "what do you get for $s", "i need $s", "the result of $s", "quick maths: $s", "do the sum: $s",
-]
 
 
 def ask_sum(rng: random.Random) -> Pair:
@@ -46,15 +42,26 @@ def _asked(rng: random.Random, a: int, b: int, signs: list[str]) -> str:
     if words and not sign.strip()[0].isalpha():
         sign = f" {signs[1]} "
     text = f"{_figure(rng, a, words)}{sign}{_figure(rng, b, words)}"
-    return typed(rng, say(rng, rng.choice(_ASK), {"s": text}), names=(text,))
+    return typed(rng, say(rng, rng.choice(asks("frames", "sum")), {"s": text}), names=(text,))
 
 
 def _plus(rng: random.Random) -> Pair:
     top = rng.choice((10, 20, 50, 99, 99))
     a, b = rng.randint(0, top), rng.randint(0, top)
-    ask = _asked(rng, a, b, ["+", "plus", "+", "and"] if False else ["+", "plus", "+", "plus"])
+    ask = _asked(rng, a, b, ["+", "plus", "+", "plus"])
     if rng.random() < 0.15:
-        ask = typed(rng, rng.choice([f"add {a} and {b}", f"add {a} to {b}", f"sum of {a} and {b}", f"what is the sum of {a} and {b}"]), names=(str(a), str(b)))
+        ask = typed(
+            rng,
+            rng.choice(
+                [
+                    f"add {a} and {b}",
+                    f"add {a} to {b}",
+                    f"sum of {a} and {b}",
+                    f"what is the sum of {a} and {b}",
+                ]
+            ),
+            names=(str(a), str(b)),
+        )
     return ask, f"{a} + {b} = {a + b}."
 
 
@@ -64,7 +71,11 @@ def _minus(rng: random.Random) -> Pair:
     a, b = max(a, b), min(a, b)
     ask = _asked(rng, a, b, ["-", "minus", "-", "minus", "take away"])
     if rng.random() < 0.1:
-        ask = typed(rng, rng.choice([f"subtract {b} from {a}", f"what is {b} less than {a}"]), names=(str(a), str(b)))
+        ask = typed(
+            rng,
+            rng.choice([f"subtract {b} from {a}", f"what is {b} less than {a}"]),
+            names=(str(a), str(b)),
+        )
     return ask, f"{a} - {b} = {a - b}."
 
 
@@ -74,7 +85,13 @@ def _times(rng: random.Random) -> Pair:
         a = rng.choice((15, 20, 25, 30, 50, 100))
     ask = _asked(rng, a, b, ["*", "times", "x", "times", "multiplied by"])
     if rng.random() < 0.1:
-        ask = typed(rng, rng.choice([f"multiply {a} by {b}", f"multiply {a} and {b}", f"product of {a} and {b}"]), names=(str(a), str(b)))
+        ask = typed(
+            rng,
+            rng.choice(
+                [f"multiply {a} by {b}", f"multiply {a} and {b}", f"product of {a} and {b}"]
+            ),
+            names=(str(a), str(b)),
+        )
     return ask, f"{a} × {b} = {a * b}."
 
 
@@ -85,7 +102,8 @@ def _story(rng: random.Random) -> Pair:
     thing = rng.choice(_THINGS)
     a, b = rng.randint(2, 20), rng.randint(1, 15)
     if rng.random() < 0.5:
-        ask = f"i have {a} {thing} and [get|buy|find] {b} more, how many [do i have|{thing} do i have|are there] [now|]"
+        more = f"i have {a} {thing} and [get|buy|find] {b} more, how many"
+        ask = more + f" [do i have|{thing} do i have|are there] [now|]"
         return typed(rng, say(rng, ask), names=(thing,)), f"{a} + {b} = {a + b} {thing}."
     a, b = max(a, b), min(a, b)
     ask = f"i have {a} {thing} and [lose|give away|sell|use] {b}, how many [are left|do i have left|remain]"
