@@ -73,7 +73,9 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """Everything the model is told."""
+    """Everything the model is told. ``continue_last``: the answer goes on from the last message, the
+    assistant's own, instead of beginning a new one.
+    """
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
@@ -82,6 +84,7 @@ class Conversation:
     response_format: ResponseFormat = field(default_factory=ResponseFormat)
     sampling: Sampling = field(default_factory=Sampling)
     reasoning_effort: str | None = None
+    continue_last: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,11 @@
+"""Dialects: bytes ⇄ chat, sans-I/O. One module per protocol; they meet in ``chat`` alone.
+
+Knows how each protocol writes requests, answers, streams, usage and errors. Refuses to know sockets,
+HTTP servers, prices, accounts and where a model runs.
+"""
+
+from tokenhouse.wire import openai_chat, sse
+from tokenhouse.wire.body import body_key
+from tokenhouse.wire.errors import error_body, retry_after_seconds
+
+__all__ = ["body_key", "error_body", "openai_chat", "retry_after_seconds", "sse"]

@@ -1,0 +1,31 @@
+"""OpenAI's chat completions, on both sides: clients that speak it and providers that speak it.
+
+Knows the bytes of requests, answers, streams and errors of this one protocol. Refuses to know any
+other dialect, the network, who pays and which provider is behind an answer.
+"""
+
+from tokenhouse.wire.openai_chat.encode import StreamEncoder, WholeEncoder
+from tokenhouse.wire.openai_chat.errors import in_band_error, upstream_error
+from tokenhouse.wire.openai_chat.priced import PRICED, priced_words
+from tokenhouse.wire.openai_chat.request import ChatRequest, parse
+from tokenhouse.wire.openai_chat.stream import PassingReader, StreamReader, TranslatingReader
+from tokenhouse.wire.openai_chat.upstream import build_upstream_body, upstream_body
+from tokenhouse.wire.openai_chat.whole import pass_whole, translate_whole
+
+__all__ = [
+    "PRICED",
+    "ChatRequest",
+    "PassingReader",
+    "StreamEncoder",
+    "StreamReader",
+    "TranslatingReader",
+    "WholeEncoder",
+    "build_upstream_body",
+    "in_band_error",
+    "parse",
+    "pass_whole",
+    "priced_words",
+    "translate_whole",
+    "upstream_body",
+    "upstream_error",
+]

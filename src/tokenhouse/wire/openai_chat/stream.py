@@ -1,0 +1,280 @@
+"""An OpenAI-shaped provider's stream → events. Sans-I/O: bytes in, events out.
+
+``PassingReader`` is the lossless lane: each frame passes as it is, but for our id, the public model
+name and the provider's usage, which goes into ``Finished``. ``TranslatingReader`` gives deltas.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from tokenhouse.chat import Event, Finished, Passed
+from tokenhouse.errors import TokenhouseError
+from tokenhouse.wire import sse
+from tokenhouse.wire.body import RawFields
+from tokenhouse.wire.openai_chat.errors import broken, in_band_error
+from tokenhouse.wire.openai_chat.pieces import (
+    FIELDS,
+    PIECE,
+    ChoicePiece,
+    Piece,
+    delta_text,
+    odd_text,
+    told,
+)
+from tokenhouse.wire.openai_chat.translate import Choice
+from tokenhouse.wire.openai_usage import read_usage
+
+_DONE: Final = b"[DONE]"
+_NULL_USAGE: Final = b',"usage":null}'
+_ENCODER: Final = msgspec.json.Encoder()
+_FAILED: Final = ("error", "abort")
+
+
+class StreamReader:
+    """What both lanes share: frames, usage, errors, and telling an end from a cut.
+
+    An error found behind events of the same bytes is raised by the next call, so that no event is
+    lost: call ``check`` before waiting for more bytes.
+    """
+
+    __slots__ = ("_error", "_public", "_sse", "_usage", "done")
+
+    def __init__(self, public_model: str, limit_bytes: int) -> None:
+        self._public = public_model
+        self._sse = sse.Reader(limit_bytes)
+        self._usage = b""
+        self._error: TokenhouseError | None = None
+        self.done = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that ``data`` completes. UpstreamError for errors in the stream and garbage."""
+        self.check()
+        events: list[Event] = []
+        try:
+            for _, payload in self._sse.feed(data):
+                if self.done:
+                    break
+                if payload == _DONE:
+                    self._finish(events)
+                elif payload:
+                    self._frame(payload, events)
+        except TokenhouseError as error:
+            self._error = error
+            if not events:
+                raise
+        return events
+
+    def check(self) -> None:
+        """Raise the error that was found behind the last events, if there was one."""
+        if self._error is not None:
+            raise self._error
+
+    def closed(self) -> list[Event]:
+        """The connection has ended: the last events, or UpstreamError when the answer was cut."""
+        self.check()
+        events: list[Event] = []
+        if not self.done:
+            if not self._complete():
+                self._error = broken("stopped in the middle of the answer", code="upstream_cut")
+                raise self._error
+            self._finish(events)
+        return events
+
+    def _finish(self, events: list[Event]) -> None:
+        self.done = True
+        usage = read_usage(self._usage) if self._usage else None
+        events.append(Finished(usage, self._usage or None))
+
+    def _raise_in_band(self, error: msgspec.Raw) -> None:
+        raw = told(error)
+        if raw:
+            raise in_band_error(raw, public_model=self._public)
+
+    def _frame(self, payload: bytes, events: list[Event]) -> None:
+        raise NotImplementedError
+
+    def _complete(self) -> bool:
+        """Has every choice that began ended?"""
+        raise NotImplementedError
+
+
+class PassingReader(StreamReader):
+    """The lossless lane. ``include_usage``: the client asked for usage, so a null one may stand."""
+
+    __slots__ = ("_ended", "_head", "_id", "_include_usage", "_model", "_new_head", "_top")
+
+    def __init__(
+        self,
+        *,
+        answer_id: str,
+        model: str,
+        include_usage: bool = False,
+        limit_bytes: int = sse.DEFAULT_LIMIT_BYTES,
+    ) -> None:
+        super().__init__(model, limit_bytes)
+        self._id = msgspec.Raw(_ENCODER.encode(answer_id))
+        self._model = msgspec.Raw(_ENCODER.encode(model))
+        self._include_usage = include_usage
+        self._head = b"\0"  # no frame begins with it: nothing learnt yet
+        self._new_head = b""
+        self._ended = 0
+        self._top = -1
+
+    def _frame(self, payload: bytes, events: list[Event]) -> None:
+        try:
+            piece = PIECE.decode(payload)
+        except msgspec.ValidationError:
+            self._odd_frame(payload, events)
+            return
+        except (ValueError, RecursionError):
+            raise broken("sent something that is not JSON") from None
+        self._raise_in_band(piece.error)
+        usage = bytes(piece.usage)
+        if usage and usage != b"null":
+            self._usage = usage
+            if not piece.choices:
+                return
+        text = ""
+        content = False
+        finish: str | None = None
+        for choice in piece.choices or ():
+            delta = choice.delta
+            if delta is not None:
+                text += delta_text(delta)
+                content = content or bool(text or delta.tool_calls)
+            if choice.index > self._top:
+                self._top = choice.index
+            if choice.finish_reason:
+                finish = self._end(choice.finish_reason)
+                content = True
+        frame = self._fast(payload, usage) or self._slow(payload)
+        events.append(Passed(frame, text, content, finish))
+
+    def _fast(self, payload: bytes, usage: bytes) -> bytes:
+        """The frame with its known head exchanged, or empty when it has to be taken apart."""
+        head = self._head
+        if not payload.startswith(head):
+            return b""
+        end = len(payload)
+        if usage and (usage != b"null" or not self._include_usage):
+            if usage != b"null" or not payload.endswith(_NULL_USAGE):
+                return b""
+            end -= len(_NULL_USAGE)
+            tail = payload[len(head) : end] + b"}"
+        else:
+            tail = payload[len(head) :]
+        # A name in quotes is a real string: inside another string its quotes would be escaped.
+        if b'"id"' in tail or b'"model"' in tail or b"\n" in tail:
+            return b""
+        return self._new_head + tail + b"\n\n"
+
+    def _slow(self, payload: bytes) -> bytes:
+        """The frame taken apart and put together; its head is learnt for the next ones."""
+        if b"\n" in payload:
+            payload = payload.replace(b"\n", b" ")  # between values only: JSON strings hold none
+        fields = FIELDS.decode(payload)
+        self._mark(fields)
+        if told(fields.get("usage", _NO_RAW)) or not self._include_usage:
+            fields.pop("usage", None)
+        self._learn(payload)
+        return sse.data(_ENCODER.encode(fields))
+
+    def _learn(self, payload: bytes) -> None:
+        """Take what stands before ``choices`` as the head, if our two names are exchanged in it."""
+        cut = payload.find(b'"choices"')
+        head = payload[:cut].rstrip()
+        if cut < 0 or not head.endswith(b","):
+            return
+        try:
+            fields = FIELDS.decode(head[:-1] + b"}")
+        except (ValueError, RecursionError):
+            return
+        if "id" not in fields or "model" not in fields or "usage" in fields or "error" in fields:
+            return
+        self._mark(fields)
+        self._head = payload[:cut]
+        self._new_head = b"data: " + _ENCODER.encode(fields)[:-1] + b","
+
+    def _mark(self, fields: RawFields) -> None:
+        fields["id"] = self._id
+        fields["model"] = self._model
+
+    def _odd_frame(self, payload: bytes, events: list[Event]) -> None:
+        """A frame whose inside has an unknown shape: it passes, and the meter reads all its text."""
+        try:
+            fields = FIELDS.decode(payload)
+        except (ValueError, RecursionError):
+            raise broken("sent something that is not an object") from None
+        self._raise_in_band(fields.get("error", _NO_RAW))
+        self._usage = told(fields.get("usage", _NO_RAW)) or self._usage
+        text, finish = odd_text(bytes(fields.get("choices", _NO_RAW)))
+        if finish is not None:
+            self._end(finish)
+        self._top = max(self._top, 0)
+        events.append(Passed(self._slow(payload), text, bool(text or finish), finish))
+
+    def _end(self, reason: str) -> str:
+        if reason in _FAILED:
+            raise broken("gave up in the middle of the answer", code="upstream_error")
+        self._ended += 1
+        return reason
+
+    def _complete(self) -> bool:
+        return self._top >= 0 and self._ended > self._top
+
+
+class TranslatingReader(StreamReader):
+    """The translated lane: deltas, calls and ends of every choice."""
+
+    __slots__ = ("_choices", "_stem")
+
+    def __init__(
+        self,
+        *,
+        answer_id: str,
+        model: str,
+        limit_bytes: int = sse.DEFAULT_LIMIT_BYTES,
+    ) -> None:
+        super().__init__(model, limit_bytes)
+        self._stem = id_stem(answer_id)
+        self._choices: dict[int, Choice] = {}
+
+    def _frame(self, payload: bytes, events: list[Event]) -> None:
+        piece = decode_piece(payload)
+        self._raise_in_band(piece.error)
+        self._usage = told(piece.usage) or self._usage
+        for choice in piece.choices or ():
+            self._choice(choice).take(choice, events)
+
+    def _finish(self, events: list[Event]) -> None:
+        for choice in self._choices.values():
+            choice.end("stop", events)
+        super()._finish(events)
+
+    def _choice(self, piece: ChoicePiece) -> Choice:
+        choice = self._choices.get(piece.index)
+        if choice is None:
+            choice = self._choices[piece.index] = Choice(piece.index, self._stem)
+        return choice
+
+    def _complete(self) -> bool:
+        return bool(self._choices) and all(choice.ended for choice in self._choices.values())
+
+
+_NO_RAW: Final = msgspec.Raw()
+
+
+def id_stem(answer_id: str) -> str:
+    """What makes the ids of calls that the provider left nameless unique to this answer."""
+    return answer_id[-12:]
+
+
+def decode_piece(payload: bytes) -> Piece:
+    """One frame or whole answer. UpstreamError when it is not what the protocol says."""
+    try:
+        return PIECE.decode(payload)
+    except (ValueError, RecursionError):
+        raise broken("sent an answer that is not in OpenAI's form") from None

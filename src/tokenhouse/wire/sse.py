@@ -1,0 +1,137 @@
+"""Server-sent events, both ways, as the WHATWG HTML standard parses them (§9.2.6), sans-I/O.
+
+The reader takes bytes cut anywhere, also inside a character or a line end, and gives the same events
+for every cutting. Bytes stay bytes: whoever decodes an event's JSON meets bad UTF-8 there. ``id`` and
+``retry`` are for reconnecting clients and are dropped; an event that the stream's end cuts off is
+never given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from tokenhouse.errors import UpstreamError
+
+DEFAULT_LIMIT_BYTES: Final = 16 * 1024 * 1024
+"""Largest single event: a whole answer's tool call or image may stand in one."""
+
+Sse = tuple[bytes, bytes]
+"""An event: its name (``b""`` when the stream names none) and its data, lines joined by LF."""
+
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+class Reader:
+    """Bytes → events. UpstreamError (``upstream_frame_too_large``) beyond ``limit_bytes`` an event."""
+
+    __slots__ = ("_after_cr", "_limit", "_rest", "_scanned", "_started")
+
+    def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+        self._limit = limit_bytes
+        self._rest = bytearray()
+        self._scanned = 0
+        self._after_cr = False
+        self._started = False
+
+    def feed(self, data: bytes) -> list[Sse]:
+        """All events that ``data`` completes, in order."""
+        if self._after_cr or b"\r" in data:
+            data = self._line_feeds(data)
+        if self._started and not self._rest and data.endswith(b"\n\n"):
+            return _events(data[:-2].split(b"\n\n"), self._limit)
+        return self._feed_slowly(data)
+
+    def _feed_slowly(self, data: bytes) -> list[Sse]:
+        rest = self._rest
+        rest += data
+        if not self._started:
+            if len(rest) < len(_BOM) and _BOM.startswith(rest):
+                return []
+            self._started = True
+            if rest.startswith(_BOM):
+                del rest[: len(_BOM)]
+        cut = rest.rfind(b"\n\n", self._scanned)
+        if cut < 0:
+            self._bound()
+            return []
+        blocks = bytes(rest[:cut]).split(b"\n\n")
+        del rest[: cut + 2]
+        self._scanned = 0
+        events = _events(blocks, self._limit)
+        self._bound()
+        return events
+
+    def _bound(self) -> None:
+        """Forget whole comment lines, remember how far was looked, refuse an endless event."""
+        rest = self._rest
+        while rest.startswith(b":"):
+            end = rest.find(b"\n")
+            if end < 0:
+                break
+            del rest[: end + 1]
+            if rest.startswith(b"\n"):
+                break
+        self._scanned = max(0, len(rest) - 1)
+        if len(rest) > self._limit:
+            raise _too_large(self._limit)
+
+    def _line_feeds(self, data: bytes) -> bytes:
+        """CRLF and CR → LF, also where a CRLF is cut in two."""
+        if self._after_cr and data:
+            self._after_cr = False
+            if data.startswith(b"\n"):
+                data = data[1:]
+                if b"\r" not in data:
+                    return data
+        if data:
+            self._after_cr = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def data(payload: bytes) -> bytes:
+    """One unnamed event. ``payload`` holds no line end (JSON text as we encode it has none)."""
+    return b"data: " + payload + b"\n\n"
+
+
+def event(name: str, payload: bytes) -> bytes:
+    """One event named ``name``; ``payload`` holds no line end."""
+    return b"event: " + name.encode() + b"\ndata: " + payload + b"\n\n"
+
+
+def comment(text: str) -> bytes:
+    """A comment, which every reader skips: keeps a silent connection alive."""
+    return b": " + text.replace("\r", " ").replace("\n", " ").encode() + b"\n\n"
+
+
+def _events(blocks: Iterable[bytes], limit: int) -> list[Sse]:
+    events: list[Sse] = []
+    for block in blocks:
+        if len(block) > limit:
+            raise _too_large(limit)
+        if block.startswith(b"data: ") and b"\n" not in block:
+            events.append((b"", block[6:]))
+        else:
+            found = _event(block)
+            if found is not None:
+                events.append(found)
+    return events
+
+
+def _event(block: bytes) -> Sse | None:
+    """One event's lines → the event, or None when they carry no data."""
+    name = b""
+    lines: list[bytes] = []
+    for line in block.split(b"\n"):
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            lines.append(value[1:] if value.startswith(b" ") else value)
+        elif field == b"event":
+            name = value[1:] if value.startswith(b" ") else value
+    return (name, b"\n".join(lines)) if lines else None
+
+
+def _too_large(limit: int) -> UpstreamError:
+    return UpstreamError(
+        f"The provider sent an event of more than {limit} bytes.", code="upstream_frame_too_large"
+    )
