@@ -106,9 +106,9 @@ class Child:
         return _ended(code) + (f": {why}" if why else "")
 
     def _why(self) -> str:
-        """The errors that llama.cpp wrote last, or its last line."""
+        """The first errors that llama.cpp wrote (the later ones only follow), or its last line."""
         errors = [_message(line) for line in self._tail if " E " in line]
-        return "; ".join(errors[-3:]) if errors else (self._tail[-1] if self._tail else "")
+        return "; ".join(errors[:2]) if errors else (self._tail[-1] if self._tail else "")
 
     async def _pump_log(self) -> None:
         stderr = self._process.stderr

@@ -94,7 +94,7 @@ def read_header(path: Path) -> GgufHeader:
         if data_end > size:
             raise _broken(path, f"it has {size} bytes and its tensors need {data_end}")
         return _header(path, size, facts, array_lengths)
-    except (struct.error, UnicodeDecodeError, _Malformed) as error:
+    except (struct.error, OverflowError, UnicodeDecodeError, _Malformed) as error:
         raise _broken(path, f"its header cannot be read: {error}") from error
 
 

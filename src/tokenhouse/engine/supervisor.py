@@ -157,8 +157,8 @@ class Engine:
         if self._state == "cold" or self._may_retry():
             self.begin()
         try:
-            async with asyncio.timeout(timeout_s), self._changed:
-                await self._changed.wait_for(lambda: self._state not in ("loading", "cold"))
+            async with asyncio.timeout(timeout_s):
+                await self.wait_until(lambda: self._state not in ("loading", "cold"))
         except TimeoutError:
             raise EngineDown(
                 f"{self.spec.name} is still loading after {timeout_s:g} s", "try again"
@@ -167,6 +167,11 @@ class Engine:
             raise self._failure
         if self._state == "stopped":
             raise EngineDown(f"the engine of {self.spec.name} is stopped")
+
+    async def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Return once `holds()`; it is asked at every change of state, pid or restarts."""
+        async with self._changed:
+            await self._changed.wait_for(holds)
 
     def reserve(self, prompt_tokens: int, max_tokens: int) -> Reservation:
         """Room for one request, as `async with`. The engine must have been ready once.
@@ -186,7 +191,8 @@ class Engine:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
-        self._remove_directory()
+        if self._task is None:  # nobody began anew meanwhile
+            self._remove_directory()
         await self._tell()
 
     async def _run(self) -> None:
@@ -230,6 +236,7 @@ class Engine:
         child = await Child.spawn(self._config(), self.spec.name)
         self._child = child
         try:
+            await self._tell()
             await self._get_ready(child)
             since = loop.time()
             if self._pool is not None:

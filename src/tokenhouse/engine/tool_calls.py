@@ -218,9 +218,10 @@ class ToolCallReader:
 
     def _value_grew(self, text: str) -> None:
         self._value.append(text)
-        if self._key == "arguments" and self._value[0][:1] == "{":
+        streams = self._key == "arguments" and self._value[0][:1] == "{" and not self._has_arguments
+        if streams:
             self._arguments.append(text)
-        else:
+        if not streams or not self._started:
             self._unsaid += text
 
     def _value_ended(self, text: str, position: int) -> int:
@@ -271,9 +272,10 @@ class ToolCallReader:
         return None
 
     def _break(self, reason: str) -> None:
-        untold = "" if self._started else "".join(self._arguments)
+        if self._started:
+            self._tell_arguments()
         self._at = _At.BROKEN
-        self._out.append(Malformed(reason, self._unsaid + untold))
+        self._out.append(Malformed(reason, self._unsaid))
         self._unsaid = ""
 
 

@@ -1,0 +1,264 @@
+"""The prompt format against mistral-common, which is the reference for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mistral_common.protocol.instruct.messages import (
+    AssistantMessage,
+    SystemMessage,
+    ToolMessage,
+    UserMessage,
+)
+from mistral_common.protocol.instruct.normalize import InstructRequestNormalizerV7
+from mistral_common.protocol.instruct.request import ChatCompletionRequest
+from mistral_common.protocol.instruct.tool_calls import Function, FunctionCall, Tool, ToolCall
+from mistral_common.protocol.instruct.validator import MistralRequestValidatorV5, ValidationMode
+from mistral_common.tokens.tokenizers.instruct import InstructTokenizerV7
+from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+
+from tests.engine.tiny import write_tekken
+from tokenhouse.engine import (
+    BadConversation,
+    Call,
+    Conversation,
+    Tekken,
+    ToolSpec,
+    Turn,
+    WeightsError,
+    check_v7,
+    v7_pieces,
+)
+
+TEXTS = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(
+        ["", " ", "Hello, how are you?", "trailing   ", "[INST]", "</s>[/INST]", "<s>",
+         "[TOOL_CALLS][{", "[SYSTEM_PROMPT]x[/SYSTEM_PROMPT]", "नमस्ते", "🙂‍↕️", "\n\n", "a\r\nb", "  x"]
+    ),
+)  # fmt: skip
+NAMES = st.from_regex(r"[a-zA-Z0-9_-]{1,12}", fullmatch=True)
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.text(max_size=8)
+    | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+ARGUMENTS = st.one_of(
+    st.dictionaries(st.text(max_size=5), JSONS, max_size=3).map(json.dumps),
+    st.dictionaries(st.text(max_size=5), JSONS, max_size=3).map(
+        lambda d: json.dumps(d, ensure_ascii=False, indent=1)
+    ),
+    st.sampled_from(["", "{}", "not json", "[1, 2]", '"text"', '{"a": 1, "a": 2}', "NaN", "{"]),
+)
+TOOLS = st.lists(
+    st.builds(
+        ToolSpec,
+        NAMES,
+        st.dictionaries(st.text(max_size=6), JSONS, max_size=3),
+        st.text(max_size=20),
+    ),
+    max_size=3,
+).map(tuple)
+IDS = st.from_regex(r"[a-zA-Z0-9]{9}", fullmatch=True)
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> Conversation:
+    """What mistral-common's own validator lets through, with ids that it lets through."""
+    turns: list[Turn] = []
+    parts = TEXTS | st.lists(TEXTS, max_size=3).map(tuple)
+    turns += [Turn("system", draw(parts)) for _ in range(draw(st.integers(0, 2)))]
+    for _ in range(draw(st.integers(1, 3))):
+        turns += [Turn("user", draw(parts)) for _ in range(draw(st.integers(1, 2)))]
+        if draw(st.booleans()):
+            continue
+        turns += _assistant(draw, parts)
+    ends = turns[-1].role
+    if ends == "assistant":
+        if draw(st.booleans()):
+            return Conversation(tuple(turns), draw(TOOLS), continue_last=True)
+        turns.append(Turn("user", draw(parts)))
+    return Conversation(tuple(turns), draw(TOOLS))
+
+
+def _assistant(draw: st.DrawFn, parts: st.SearchStrategy[Any]) -> list[Turn]:
+    filled = TEXTS.filter(lambda text: text != "")
+    turns = [Turn("assistant", draw(filled)) for _ in range(draw(st.integers(0, 2)))]
+    if turns and not draw(st.booleans()):
+        return turns
+    ids = draw(st.lists(IDS, min_size=1, max_size=3, unique=True))
+    calls = tuple(Call(i, draw(NAMES), draw(ARGUMENTS)) for i in ids)
+    turns.append(Turn("assistant", draw(TEXTS), calls))
+    turns += [Turn("tool", draw(parts), call_id=i) for i in ids]
+    if draw(st.booleans()):
+        turns.append(Turn("assistant", draw(filled)))
+    return turns
+
+
+def reference(conversation: Conversation, tekken_file: Path, *, check: bool = True) -> list[int]:
+    request: Any = ChatCompletionRequest(
+        model="m",
+        messages=[_message(conversation, i) for i in range(len(conversation.turns))],
+        tools=[
+            Tool(function=Function(name=t.name, description=t.description, parameters=dict(t.parameters)))
+            for t in conversation.tools
+        ] or None,
+    )  # fmt: skip
+    if check:
+        MistralRequestValidatorV5(ValidationMode.serving).validate_messages(request.messages)
+    normalised = InstructRequestNormalizerV7.normalizer().from_chat_completion_request(request)
+    return _instruct(tekken_file).encode_instruct(normalised).tokens
+
+
+_loaded: dict[Path, Any] = {}
+
+
+def _instruct(path: Path) -> Any:
+    if path not in _loaded:
+        _loaded[path] = InstructTokenizerV7(Tekkenizer.from_file(path))
+    return _loaded[path]
+
+
+def _message(conversation: Conversation, index: int) -> Any:
+    turn = conversation.turns[index]
+    content: Any = (
+        turn.text
+        if isinstance(turn.text, str)
+        else [{"type": "text", "text": part} for part in turn.text]
+    )
+    match turn.role:
+        case "system":
+            return SystemMessage(content=content)
+        case "user":
+            return UserMessage(content=content)
+        case "tool":
+            return ToolMessage(content=content, tool_call_id=turn.call_id)
+        case "assistant":
+            last = index == len(conversation.turns) - 1
+            calls = [
+                ToolCall(id=c.id, function=FunctionCall(name=c.name, arguments=c.arguments))
+                for c in turn.calls
+            ]
+            return AssistantMessage(
+                content=content,
+                tool_calls=calls or None,
+                prefix=last and conversation.continue_last,
+            )
+
+
+@settings(max_examples=250, deadline=None)
+@given(conversation=conversations())
+def test_every_conversation_gets_the_ids_that_mistral_common_gives_it(
+    conversation: Conversation, tekken: Tekken, tekken_file: Path
+) -> None:
+    ours = tekken.encode_pieces(v7_pieces(conversation))
+    assert ours == reference(conversation, tekken_file)
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=TEXTS)
+def test_no_text_becomes_a_control_token(text: str, tekken: Tekken) -> None:
+    assert all(i >= tekken.n_special for i in tekken.encode(text))
+    assert tekken.decode(tekken.encode(text)) == text.encode("utf-16", "surrogatepass").decode(
+        "utf-16", "replace"
+    )
+
+
+def test_the_golden_vector_of_mistral_small_is_met(tmp_path: Path) -> None:
+    whole = Tekken.from_file(write_tekken(tmp_path / "tekken.json", 131_072))
+    pieces = v7_pieces(Conversation((Turn("user", "Hello, how are you?"),)))
+    expected = [1, 3, 22177, 1044, 2606, 1584, 1636, 1063, 4]
+    assert whole.encode_pieces(pieces) == expected
+
+
+def pieces_of(*turns: Turn, tools: tuple[ToolSpec, ...] = ()) -> list[int | str]:
+    return v7_pieces(Conversation(turns, tools))
+
+
+def call_turns(*ids: str) -> list[Turn]:
+    return [Turn("assistant", calls=(Call(i, "f", "{}"),)) for i in ids]
+
+
+def test_call_ids_of_any_client_become_nine_letters_and_stay_the_same() -> None:
+    ids = ["call_abcdefghi", "toolu_01AbC", "x", "call_0", "9" * 40, "abcdefghi"]
+    turns: list[Turn] = [Turn("user", "go")]
+    for i in ids:
+        turns += [Turn("assistant", calls=(Call(i, "f", "{}"),)), Turn("tool", "r", call_id=i)]
+    pieces = v7_pieces(Conversation(tuple(turns)))
+    made = [pieces[i + 1] for i, piece in enumerate(pieces) if piece == 7]
+    assert made[0] == "abcdefghi"
+    assert len(set(made)) == len(ids), "two calls must not share an id"
+    assert all(isinstance(i, str) and len(i) == 9 and i.isalnum() for i in made)
+    shorter = v7_pieces(Conversation(tuple(turns[:5])))
+    assert pieces[: len(shorter)] == shorter, "a longer conversation must keep its prefix"
+    calls = [json.loads(p)[0]["id"] for p in pieces if isinstance(p, str) and p.startswith("[{")]
+    assert calls == made
+
+
+@pytest.mark.parametrize(
+    ("turns", "index", "word"),
+    [
+        ([], None, "at least one"),
+        ([Turn("assistant", "hi")], 0, "starts with"),
+        ([Turn("user", "a"), Turn("tool", "r", call_id="x")], 1, "cannot follow"),
+        ([Turn("user", "a"), *call_turns("x"), Turn("user", "b")], 1, "no result"),
+        ([Turn("user", "a"), *call_turns("x")], 1, "no result"),
+        (
+            [Turn("user", "a"), *call_turns("x"), Turn("tool", "r", call_id="y")],
+            2,
+            "no tool call 'y'",
+        ),
+        (
+            [Turn("user", "a"), *call_turns("x"), *[Turn("tool", "r", call_id="x")] * 2],
+            3,
+            "no tool call 'x'",
+        ),
+        ([Turn("user", "a"), *call_turns("x"), Turn("tool", "r")], 2, "needs its tool_call_id"),
+        ([Turn("user", "a"), *call_turns("x", "x")], 2, "used twice"),
+        ([Turn("user", "a"), Turn("assistant", ("", "")), Turn("user", "b")], 1, "needs content"),
+        ([Turn("user", "a"), Turn("assistant", "b"), Turn("system", "c")], 2, "cannot follow"),
+        ([Turn("user", "a"), Turn("assistant", "b")], 1, "last message"),
+        ([Turn("user", "a", images=1)], 0, "no images"),
+        (
+            [Turn("user", "a"), Turn("assistant", calls=(Call("x", "a b", "{}"),))],
+            1,
+            "must match",
+        ),
+    ],
+)
+def test_a_bad_conversation_is_refused_naming_its_message(
+    turns: list[Turn], index: int | None, word: str
+) -> None:
+    with pytest.raises(BadConversation, match=word) as caught:
+        pieces_of(*turns)
+    assert caught.value.index == index
+    if index is not None:
+        assert str(caught.value).startswith(f"messages[{index}]: ")
+
+
+def test_only_the_assistants_last_turn_can_be_continued() -> None:
+    with pytest.raises(BadConversation, match="continued"):
+        v7_pieces(Conversation((Turn("user", "a"),), continue_last=True))
+
+
+def test_a_bad_tool_name_and_a_bottomless_schema_are_refused() -> None:
+    deep: dict[str, object] = {}
+    for _ in range(100_000):
+        deep = {"items": deep}
+    for tool in (ToolSpec("a b", {}), ToolSpec("f", deep)):
+        with pytest.raises(BadConversation):
+            pieces_of(Turn("user", "a"), tools=(tool,))
+    while deep:  # taken apart by hand: to free it in one go would overflow
+        deep = deep["items"]  # type: ignore[assignment]
+
+
+def test_another_tokenizer_version_is_refused_with_its_mend(tmp_path: Path) -> None:
+    old = Tekken.from_file(write_tekken(tmp_path / "tekken.json", version="v3"))
+    with pytest.raises(WeightsError, match="v3"):
+        check_v7(old)
