@@ -182,5 +182,22 @@ async def test_a_cut_requests_tokens_linger_and_its_slot_does_not(cut_pool: Pool
 
 
 async def test_a_new_process_forgets_what_lingers(cut_pool: Pool) -> None:
-    cut_pool.forget_cut()
+    cut_pool.pause()
+    cut_pool.resume()
     assert cut_pool.reserved == 0
+
+
+async def test_while_the_engine_is_gone_whoever_comes_waits_in_order() -> None:
+    pool = Pool(10, 4)
+    pool.pause()
+    served: list[Guest] = []
+    guests = [Guest(pool, 5, served) for _ in range(3)]
+    await settled()
+    assert (pool.running, pool.queued) == (0, 3)
+    pool.resume()
+    await settled()
+    assert served == guests[:2]
+    for guest in guests:
+        guest.leave.set()
+    await asyncio.gather(*(guest.task for guest in guests))
+    assert served == guests

@@ -16,6 +16,7 @@ from tokenhouse.engine import (
     RequestRefused,
     Tekken,
     WeightsError,
+    find_tekken,
     load_tekken,
 )
 
@@ -29,7 +30,7 @@ def theirs(tekken_file: Path) -> Tekkenizer:
 
 @settings(max_examples=300, deadline=None)
 @given(text=st.text(max_size=60))
-def test_texts_get_the_ids_that_mistral_common_gives_them(
+def test_texts_get_the_ids_that_the_reference_gives_them(
     text: str, tekken: Tekken, theirs: Tekkenizer
 ) -> None:
     ids = tekken.encode(text)
@@ -122,3 +123,25 @@ def test_a_bad_tokenizer_file_is_an_error_that_names_the_mend(
         path.write_bytes(content)
     with pytest.raises(WeightsError, match=r"Give the tekken\.json"):
         load_tekken(path)
+
+
+def test_the_tokenizer_beside_the_weights_is_found_or_its_place_is_named(tmp_path: Path) -> None:
+    weights = tmp_path / "small.gguf"
+    with pytest.raises(WeightsError, match=r"as small\.tekken\.json or tekken\.json"):
+        find_tekken(weights)
+    general, own = tmp_path / "tekken.json", tmp_path / "small.tekken.json"
+    general.touch()
+    assert find_tekken(weights) == general
+    own.touch()
+    assert find_tekken(weights) == own
+
+
+async def test_ten_thousand_short_texts_do_not_hold_the_loop(
+    tekken: Tekken, tekken_file: Path
+) -> None:
+    encoder = Encoder(tekken, tekken_file)
+    try:
+        assert len(await encoder.encode([3, "a", 4] * 10_000)) == 30_000
+        assert encoder.pid is not None
+    finally:
+        await encoder.close()

@@ -147,6 +147,7 @@ async def test_eight_requests_share_four_slots_and_each_gets_its_own_answer(
 
     together = await asyncio.gather(*map(one, asked))
     assert most == 4
+    assert await metric(engine, "n_busy_slots_per_decode") > 1, "they were decoded together"
     assert engine.pool is not None
     assert (engine.pool.reserved, engine.pool.running) == (0, 0)
     # a batch adds up in another order: a tie may fall otherwise, a mix-up would differ at once

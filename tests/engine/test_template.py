@@ -32,6 +32,7 @@ from tokenhouse.engine import (
     Turn,
     WeightsError,
     check_v7,
+    read_header,
     v7_pieces,
 )
 
@@ -154,7 +155,7 @@ def _message(conversation: Conversation, index: int) -> Any:
 
 @settings(max_examples=250, deadline=None)
 @given(conversation=conversations())
-def test_every_conversation_gets_the_ids_that_mistral_common_gives_it(
+def test_every_conversation_gets_the_ids_that_the_reference_gives_it(
     conversation: Conversation, tekken: Tekken, tekken_file: Path
 ) -> None:
     ours = tekken.encode_pieces(v7_pieces(conversation))
@@ -262,3 +263,13 @@ def test_another_tokenizer_version_is_refused_with_its_mend(tmp_path: Path) -> N
     old = Tekken.from_file(write_tekken(tmp_path / "tekken.json", version="v3"))
     with pytest.raises(WeightsError, match="v3"):
         check_v7(old)
+
+
+def test_a_tokenizer_of_another_size_than_the_weights_is_refused(
+    tekken: Tekken, weights: Path, tmp_path: Path
+) -> None:
+    header = read_header(weights)
+    check_v7(tekken, header)
+    other = Tekken.from_file(write_tekken(tmp_path / "tekken.json", 4096))
+    with pytest.raises(WeightsError, match="has 8192 tokens and its tokenizer 4096"):
+        check_v7(other, header)

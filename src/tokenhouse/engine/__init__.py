@@ -29,7 +29,7 @@ from .completion import (
 )
 from .constraint import Constraint, allowed_calls, forced_calls, json_object, json_schema
 from .conversation import Call, Conversation, ToolSpec, Turn
-from .encoder import Encoder, load_tekken
+from .encoder import Encoder, find_tekken, load_tekken
 from .errors import (
     BadConversation,
     ContextTooLong,
@@ -103,6 +103,7 @@ __all__ = [
     "allowed_calls",
     "check_v7",
     "completion_body",
+    "find_tekken",
     "forced_calls",
     "json_object",
     "json_schema",

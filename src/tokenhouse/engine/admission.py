@@ -38,6 +38,7 @@ class Pool:
         self._lingering: dict[asyncio.TimerHandle, int] = {}
         self._queue: deque[_Waiter] = deque()
         self._closed: EngineError | None = None
+        self._paused = False
 
     @property
     def reserved(self) -> int:
@@ -58,8 +59,16 @@ class Pool:
             raise ContextTooLong(prompt_tokens, max_tokens, self.tokens)
         return Reservation(self, prompt_tokens + max_tokens)
 
-    def forget_cut(self) -> None:
+    def pause(self) -> None:
+        """Let nobody in until `resume`: the engine is gone for a while. Who waits, waits on."""
+        self._paused = True
+
+    def resume(self) -> None:
         """The engine is a new one: nothing that was cut lives on in it."""
+        self._paused = False
+        self._forget_cut()
+
+    def _forget_cut(self) -> None:
         for handle, tokens in self._lingering.items():
             handle.cancel()
             self._reserved -= tokens
@@ -73,10 +82,10 @@ class Pool:
             if not waiter.turn.done():
                 waiter.turn.set_exception(error)
         self._queue.clear()
-        self.forget_cut()
+        self._forget_cut()
 
     def open(self) -> None:
-        """Let requests in again."""
+        """Let requests in again, once it is resumed."""
         self._closed = None
 
     async def take(self, tokens: int) -> None:
@@ -122,7 +131,8 @@ class Pool:
         self._lingering[handle] = tokens
 
     def _fits(self, tokens: int) -> bool:
-        return self.running < self.slots and self._reserved + tokens <= self.tokens
+        room = self.running < self.slots and self._reserved + tokens <= self.tokens
+        return room and not self._paused
 
     def _start(self, tokens: int) -> None:
         self.running += 1

@@ -20,6 +20,7 @@ _LINE_LIMIT: Final = 500
 _TAIL_LINES: Final = 40
 _LINES_PER_S: Final = 50
 _STOP_S: Final = 2.0
+_SMALLER: Final = "lower context_length or choose a smaller quantisation"
 
 log = logging.getLogger("tokenhouse.engine")
 
@@ -69,15 +70,12 @@ class Child:
         if kind == "memory":
             raise NeedsMemory
         if kind == "load":
-            raise LoadFailed(
-                f"llama.cpp refused the model: {self._why() or message}",
-                "choose another file or correct the model's settings",
-            )
+            why = self._why() or str(message)
+            raise LoadFailed(f"llama.cpp refused the model: {why}", _mend(why))
         raise LoadFailed(
             f"the engine's process ended while it loaded ({_ended(code)})"
             + (f": {why}" if (why := self._why()) else ""),
-            "see whether the machine ran out of memory; lower context_length or choose a smaller "
-            "quantisation",
+            f"see whether the machine ran out of memory; {_SMALLER}",
         )
 
     async def wait(self) -> int:
@@ -157,6 +155,11 @@ def _answer(line: bytes) -> dict[str, object]:
 def _message(line: str) -> str:
     """Without llama.cpp's time stamp and column."""
     return line.split(" E ", 1)[-1].strip()
+
+
+def _mend(why: str) -> str:
+    short = "alloc" in why or "memory" in why
+    return _SMALLER if short else "choose another file or correct the model's settings"
 
 
 def _ended(code: int) -> str:

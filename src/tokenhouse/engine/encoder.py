@@ -20,6 +20,8 @@ from .errors import EngineDown, EngineMissing, RequestRefused, WeightsError
 from .tekken import Tekken, TekkenBroken
 
 INLINE_CHARACTERS: Final = 16_384
+PIECE_CHARACTERS: Final = 32
+"""What a piece costs beside its text, counted in characters."""
 ENCODE_TIMEOUT_S: Final = 60.0
 _FRAME: Final = 4
 _REASON_LIMIT: Final = 200
@@ -44,6 +46,21 @@ def load_tekken(path: Path) -> Tekken:
             f"the tokenizer file {path} cannot be used: {error}",
             "give the tekken.json of the model's own repository",
         ) from error
+
+
+def find_tekken(weights: Path) -> Path:
+    """The tokenizer file that lies beside the weights: `tekken.json`, or `NAME.tekken.json`.
+
+    Raises WeightsError when there is none (only Tekken models can be spoken to).
+    """
+    for name in (f"{weights.stem}.tekken.json", "tekken.json"):
+        path = weights.with_name(name)
+        if path.is_file():
+            return path
+    raise WeightsError(
+        f"there is no tokenizer file beside {weights}",
+        f"put the model's tekken.json there, as {weights.stem}.tekken.json or tekken.json",
+    )
 
 
 class Encoder:
@@ -73,7 +90,7 @@ class Encoder:
         size = 0
         for piece in pieces:
             if isinstance(piece, str):
-                size += len(piece)
+                size += len(piece) + PIECE_CHARACTERS
         if size <= self._inline:
             return self.tekken.encode_pieces(pieces)
         return await self._far(pieces)

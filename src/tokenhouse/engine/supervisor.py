@@ -240,9 +240,11 @@ class Engine:
             await self._get_ready(child)
             since = loop.time()
             if self._pool is not None:
-                self._pool.forget_cut()
+                self._pool.resume()
             await self._become("ready", None)
             ended = child.ended(await child.wait())
+            if self._pool is not None:
+                self._pool.pause()
             log.error("%s: the engine's process ended: %s", self.spec.name, ended)
             await self._become("loading", None)
             return ended, loop.time() - since

@@ -16,6 +16,7 @@ from typing import Final
 from .conversation import Call, Conversation, Role, ToolSpec, Turn
 from .encoder import Piece
 from .errors import BadConversation, WeightsError
+from .gguf import GgufHeader
 from .tekken import Tekken
 
 CONTROL: Final[Mapping[str, int]] = {
@@ -47,13 +48,18 @@ _FOLLOWERS: Final[Mapping[Role, tuple[Role, ...]]] = {
 }
 
 
-def check_v7(tekken: Tekken) -> None:
-    """Raise WeightsError unless the tokenizer is the one that this format speaks to."""
+def check_v7(tekken: Tekken, header: GgufHeader | None = None) -> None:
+    """Raise WeightsError unless the tokenizer is v7's, and of the size of these weights."""
     wrong = [name for name, i in CONTROL.items() if tekken.specials.get(name) != i]
     if tekken.version != "v7" or wrong:
         raise WeightsError(
             f"the tokenizer is Tekken {tekken.version}, and this engine speaks v7",
             "choose a model of the Mistral Small 3.0 / 3.1 family",
+        )
+    if header is not None and header.vocab_size not in (None, tekken.n_vocab):
+        raise WeightsError(
+            f"{header.path} has {header.vocab_size} tokens and its tokenizer {tekken.n_vocab}",
+            "give the tekken.json of the model's own repository",
         )
 
 
