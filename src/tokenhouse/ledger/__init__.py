@@ -5,9 +5,12 @@ double entry, and what must always be true. Refuses to know what was bought: it 
 tokens or HTTP, and could bill parcels. Where rows live is the store's business.
 """
 
-from tokenhouse.ledger.port import Ledger
+from tokenhouse.ledger import rules
+from tokenhouse.ledger.memory import MemoryLedger
+from tokenhouse.ledger.port import HOUSE, Ledger
 from tokenhouse.ledger.values import (
     Account,
+    AccountState,
     Balance,
     Conflict,
     Credited,
@@ -19,13 +22,16 @@ from tokenhouse.ledger.values import (
     LedgerError,
     NotEnough,
     Posting,
+    PostingKind,
     Released,
     Settled,
     Verification,
 )
 
 __all__ = [
+    "HOUSE",
     "Account",
+    "AccountState",
     "Balance",
     "Conflict",
     "Credited",
@@ -36,9 +42,12 @@ __all__ = [
     "HoldState",
     "Ledger",
     "LedgerError",
+    "MemoryLedger",
     "NotEnough",
     "Posting",
+    "PostingKind",
     "Released",
     "Settled",
     "Verification",
+    "rules",
 ]

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from tokenhouse.ledger.values import (
     Account,
+    AccountState,
     Balance,
     Credited,
     Grant,
@@ -35,6 +36,12 @@ class Ledger(Protocol):
         """Name unique among open accounts, else Conflict."""
         ...
 
+    def change_account(
+        self, account: str, *, plan: str | None = None, state: AccountState | None = None
+    ) -> Awaitable[Account]:
+        """Another plan or state; what is None stays. A closed account stays closed: Conflict."""
+        ...
+
     def find_account(self, name_or_id: str) -> Awaitable[Account | None]: ...
 
     def accounts(self) -> Awaitable[tuple[Account, ...]]: ...
@@ -48,7 +55,7 @@ class Ledger(Protocol):
         ...
 
     def reverse(self, transfer: str, *, reason: str, at_ms: int) -> Awaitable[Credited]:
-        """Take a credit back, once; the balance may go below zero, and only so."""
+        """Take a credit or a charge back, once; the balance may go below zero, and only so."""
         ...
 
     def hold(self, asked: HoldAsked) -> Awaitable[Held | NotEnough]: ...
@@ -60,7 +67,8 @@ class Ledger(Protocol):
     def release(self, hold: str, *, at_ms: int) -> Awaitable[Released]: ...
 
     def note(self, hold: str, owed: int) -> Awaitable[None]:
-        """What the hold owes so far: what an expiry will charge. Rides along, never rises above it."""
+        """What the hold owes so far: what an expiry will charge, never more than the hold. The last
+        note counts; one for a hold that has ended, or never was, is ignored."""
         ...
 
     def expire(self, lease: str, *, at_ms: int) -> Awaitable[int]:

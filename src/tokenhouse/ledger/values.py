@@ -7,6 +7,8 @@ A hold ends exactly once::
     settled →  same: recognised   Conflict    recognised
     released → Conflict           recognised  recognised
     expired →  Settled(late=True) recognised  recognised
+
+A settle of 0 is a settle; a hold said again with the same words is recognised in whatever state.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 HoldState = Literal["held", "settled", "released", "expired"]
+AccountState = Literal["open", "suspended", "closed"]
 PostingKind = Literal["credit", "grant", "grant_end", "settle", "expire", "reverse"]
 
 
@@ -28,7 +31,7 @@ class Conflict(LedgerError):
 
 @dataclass(frozen=True, slots=True)
 class NotEnough:
-    """The free balance (balance - held) does not reach; nothing was held."""
+    """The free balance (balance - held, with the grant that is due) does not reach; nothing changed."""
 
     free: int
 
@@ -69,7 +72,7 @@ class Held:
 @dataclass(frozen=True, slots=True)
 class Settled:
     """``charged`` of what was owed; ``lost`` is the house's. ``late``: the hold had expired, nothing
-    more was posted. ``over``: more was owed than held."""
+    more was posted, and ``charged`` is what the expiry charged. ``over``: more was owed than held."""
 
     charged: int
     lost: int = 0
@@ -94,7 +97,7 @@ class Account:
     plan: str
     balance: int
     held: int
-    state: Literal["open", "suspended", "closed"] = "open"
+    state: AccountState = "open"
     created_ms: int = 0
 
 

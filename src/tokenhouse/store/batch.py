@@ -1,0 +1,205 @@
+"""A batch: the operations that share one transaction, and what they have changed so far.
+
+Accounts and grants are read once per batch, changed in memory and written back once before the commit,
+sorted, the house last. While the batch's transaction is open nobody else can write, so what is in
+memory is what is true; nothing outlives the batch.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tokenhouse.ledger import HOUSE, GrantDue, LedgerError, PostingKind, rules
+from tokenhouse.store.limits import Taken
+
+
+@dataclass(slots=True)
+class AccountRow:
+    """One account's money, as this batch sees it."""
+
+    id: str
+    state: str
+    balance: int
+    held: int
+    open_holds: int
+    grants_open: int
+    grant_ends_ms: int | None
+    granted: str | None
+    changed: bool = False
+    grants: list[GrantRow] | None = None
+
+    @property
+    def free(self) -> int:
+        return self.balance - self.held
+
+
+@dataclass(slots=True)
+class GrantRow:
+    """What is left of an open grant."""
+
+    period: str
+    rest: int
+    ends_ms: int
+    changed: bool = False
+
+
+class Batch:
+    """One transaction's working set. ``execute`` runs a named statement."""
+
+    __slots__ = (
+        "_accounts",
+        "_cursor",
+        "corrections",
+        "house",
+        "mono",
+        "now_ms",
+        "sql",
+        "taken",
+    )
+
+    def __init__(
+        self, cursor: sqlite3.Cursor, sql: Mapping[str, str], *, now_ms: int, mono: float
+    ) -> None:
+        self._cursor = cursor
+        self._accounts: dict[str, AccountRow] = {}
+        self.house = 0
+        self.sql = sql
+        self.now_ms = now_ms
+        self.mono = mono
+        self.taken: list[Taken] = []
+        self.corrections: list[tuple[str, int]] = []
+
+    def execute(self, statement: str, parameters: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        """Run a named statement. The cursor is the batch's one: read it before the next."""
+        return self._cursor.execute(self.sql[statement], parameters)  # pyright: ignore[reportArgumentType] (sqlite3 adapts by value)
+
+    def account(self, id: str) -> AccountRow | None:
+        """The account's row, read once per batch; None when there is none."""
+        account = self._accounts.get(id)
+        if account is None:
+            row = self._cursor.execute(self.sql["account_get"], (id,)).fetchone()
+            if row is None:
+                return None
+            account = self._accounts[id] = AccountRow(*row)
+        return account
+
+    def known(self, id: str) -> AccountRow:
+        """The customer's account, or LedgerError."""
+        account = self.account(id)
+        if account is None or id == HOUSE:
+            raise LedgerError(f"there is no account {id}")
+        return account
+
+    def post(
+        self,
+        account: AccountRow,
+        amount: int,
+        kind: PostingKind,
+        *,
+        id: str,
+        at_ms: int,
+        reason: str = "",
+    ) -> None:
+        """Post ``amount`` to the account and its opposite to the house."""
+        self._cursor.execute(
+            self.sql["transfer_new"], (account.id, at_ms, id, kind, amount, reason)
+        )
+        account.balance += amount
+        account.changed = True
+        self.house -= amount
+
+    def flush(self) -> None:
+        """Write the working set back: accounts sorted, the house once and last."""
+        execute, sql = self._cursor.execute, self.sql
+        accounts = self._accounts
+        for id in sorted(accounts) if len(accounts) > 1 else accounts:
+            account = accounts[id]
+            if not account.changed:
+                continue
+            if account.grants is not None:
+                self._flush_grants(account, account.grants)
+            execute(
+                sql["account_put"],
+                (
+                    account.balance,
+                    account.held,
+                    account.open_holds,
+                    account.grants_open,
+                    account.grant_ends_ms,
+                    account.granted,
+                    id,
+                ),
+            )
+        if self.house:
+            execute(sql["house_add"], (self.house,))
+
+    def open_grants(self, account: AccountRow) -> list[GrantRow]:
+        """The account's open grants, earliest end first."""
+        if account.grants is None:
+            rows = self.execute("grants_open", (account.id,)).fetchall()
+            account.grants = [GrantRow(*row) for row in rows]
+        return [grant for grant in account.grants if grant.rest]
+
+    def grant_due(self, account: AccountRow, grant: GrantDue | None, at_ms: int) -> GrantDue | None:
+        """``grant`` itself when it is to be posted now: not yet ended, and its period not granted."""
+        if grant is None or account.granted == grant.period:
+            return None
+        if grant.amount <= 0 or grant.ends_ms <= at_ms:
+            return None
+        known = self.execute("grant_known", (account.id, grant.period)).fetchone()
+        return None if known else grant
+
+    def post_grant(self, account: AccountRow, due: GrantDue, at_ms: int) -> None:
+        """Give what is due: the posting and the open grant."""
+        rules.checked_sum(account.balance, due.amount)
+        self.open_grants(account)
+        self.execute("grant_new", (account.id, due.period, due.amount, due.ends_ms))
+        id = rules.grant_transfer(account.id, due.period)
+        self.post(account, due.amount, "grant", id=id, at_ms=at_ms, reason=due.period)
+        assert account.grants is not None
+        account.grants.append(GrantRow(due.period, due.amount, due.ends_ms))
+        account.grants.sort(key=_by_end)
+        account.granted = due.period
+        self._recount(account)
+
+    def spend_grants(self, account: AccountRow, amount: int) -> None:
+        """Let the open grants pay what they can of a charge already posted."""
+        grants = self.open_grants(account)
+        for grant, part in zip(
+            grants, rules.spend([grant.rest for grant in grants], amount), strict=True
+        ):
+            if part:
+                grant.rest -= part
+                grant.changed = True
+        self._recount(account)
+
+    def end_grants(self, account: AccountRow, at_ms: int) -> None:
+        """Take away the rest of every grant whose end has come."""
+        ends_ms = account.grant_ends_ms
+        if ends_ms is None or ends_ms > at_ms:
+            return
+        for grant in self.open_grants(account):
+            if grant.ends_ms > at_ms:
+                break
+            taken = rules.taken_at_end(grant.rest, free=account.free)
+            grant.rest, grant.changed, account.changed = 0, True, True
+            if taken:
+                id = rules.grant_end_transfer(account.id, grant.period)
+                self.post(account, -taken, "grant_end", id=id, at_ms=at_ms, reason=grant.period)
+        self._recount(account)
+
+    def _recount(self, account: AccountRow) -> None:
+        grants = self.open_grants(account)
+        account.grants_open = len(grants)
+        account.grant_ends_ms = grants[0].ends_ms if grants else None
+
+    def _flush_grants(self, account: AccountRow, grants: list[GrantRow]) -> None:
+        for grant in grants:
+            if grant.changed:
+                self.execute("grant_put", (grant.rest, account.id, grant.period))
+
+
+def _by_end(grant: GrantRow) -> tuple[int, str]:
+    return (grant.ends_ms, grant.period)

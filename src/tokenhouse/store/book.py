@@ -1,0 +1,137 @@
+"""The relay's operations: admit and close, each one operation on a batch, all or none."""
+
+from __future__ import annotations
+
+from tokenhouse.ledger import Conflict, rules
+from tokenhouse.money import AMOUNT_MAX
+from tokenhouse.relay import Admission, Admitted, Closed, Receipt, Refused
+from tokenhouse.store import money
+from tokenhouse.store.batch import AccountRow, Batch
+from tokenhouse.store.limits import Window, Windows, exceeded, remaining
+from tokenhouse.store.receipts import usage_counts
+
+BUSY_RETRY_S = 1.0
+"""Nobody knows when another request of the account ends; a second is polite."""
+
+
+def admit(
+    batch: Batch, windows: Windows, lease: str, admission: Admission, terms: str
+) -> Admitted | Refused:
+    """Account, limits, the month's grant and the hold; refused → nothing changes."""
+    account = batch.account(admission.account)
+    if account is None or account.state != "open" or account.id == "house":
+        return Refused("account")
+    rules.checked_amount(admission.amount)
+    batch.end_grants(account, admission.at_ms)
+    due = (
+        None
+        if admission.grant is None
+        else batch.grant_due(account, admission.grant, admission.at_ms)
+    )
+    free = account.balance - account.held
+    if due is not None:
+        free += due.amount
+    limits, now = admission.limits, batch.mono
+    window: Window | None = None
+    if limits.requests_per_minute is not None or limits.tokens_per_minute is not None:
+        window = windows.window(account.id, now)
+    refused = _refusal(account, admission, window, free, now)
+    if refused is not None:
+        known = batch.execute("hold_words", (admission.id,)).fetchone()
+        return refused if known is None else Refused("replayed", free)
+    made = batch.execute(
+        "hold_new",
+        (
+            admission.id,
+            account.id,
+            admission.amount,
+            lease,
+            admission.at_ms,
+            admission.key,
+            admission.model,
+            terms,
+        ),
+    ).rowcount
+    if not made:
+        return Refused("replayed", free)
+    if due is not None:
+        batch.post_grant(account, due, admission.at_ms)
+    money.count_hold(account, admission.amount)
+    if window is None:
+        return Admitted(free - admission.amount)
+    batch.taken.append(windows.take(admission.id, window, admission.tokens, now))
+    return Admitted(free - admission.amount, remaining(window, limits, now))
+
+
+def close(batch: Batch, receipt: Receipt, detail: bytes, tokens: int) -> Closed:
+    """Settle what is owed, or release, and write the receipt."""
+    owed = rules.checked_amount(receipt.owed)
+    found = batch.execute("hold_end", (receipt.id,)).fetchone()
+    if found is None:
+        return _closed_before(batch, receipt, detail)
+    row = money.HoldRow(*found)
+    charged, lost, account = money.end_hold(batch, row, owed, kind="settle", at_ms=batch.now_ms)
+    batch.execute(
+        "receipt_new",
+        (
+            row.id,
+            row.account,
+            row.amount,
+            "settled" if owed else "released",
+            owed,
+            charged,
+            lost,
+            batch.now_ms,
+            row.terms,
+            row.at_ms,
+            row.key,
+            row.model,
+            receipt.outcome,
+            *usage_counts(receipt),
+            detail,
+        ),
+    )
+    batch.corrections.append((row.id, tokens))
+    return Closed(charged, lost, owed > row.amount, False, account.balance - account.held)
+
+
+def _refusal(
+    account: AccountRow, admission: Admission, window: Window | None, free: int, now: float
+) -> Refused | None:
+    limits = admission.limits
+    if window is not None:
+        over = exceeded(window, limits, tokens=admission.tokens, now=now)
+        if over is not None:
+            reason, limit, wait = over
+            return Refused(reason, free, limit, wait, remaining(window, limits, now))
+    limit = limits.concurrent_requests
+    if limit is not None and account.open_holds >= limit:
+        left = remaining(window, limits, now)
+        return Refused("concurrency", free, limit, BUSY_RETRY_S, left)
+    if admission.amount > free:
+        return Refused("credit", free, remaining=remaining(window, limits, now))
+    return None
+
+
+def _closed_before(batch: Batch, receipt: Receipt, detail: bytes) -> Closed:
+    ended = money.ended_hold(batch, receipt.id)
+    if ended is None:
+        return Closed(0)
+    if ended.state == "released":
+        if receipt.owed:
+            raise Conflict(f"hold {receipt.id} was released already")
+        return Closed(0)
+    settled = money.settled_before(receipt.id, ended, receipt.owed)
+    if ended.state == "expired" and not ended.late:
+        batch.execute(
+            "receipt_late",
+            (
+                receipt.id,
+                min(receipt.owed, AMOUNT_MAX),
+                settled.lost,
+                receipt.outcome,
+                *usage_counts(receipt),
+                detail,
+            ),
+        )
+    return Closed(settled.charged, settled.lost, settled.over, settled.late)

@@ -1,0 +1,69 @@
+"""Checkpoints outside the commit path: a thread that moves the log's pages into the database.
+
+Passive checkpoints never wait for anybody and nobody waits for them. Under unbroken load they never
+quite catch up, and the log can't start over; when it has grown too long the writer is asked to make
+one restarting checkpoint between two batches, which has little left to move.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+
+WORTH_IT = 250
+"""Commits after which a checkpoint is made at the next look."""
+
+OVERGROWN_PAGES = 16_384
+"""64 MiB of log."""
+
+LOOK_S = 1.0
+LOOKS_WHEN_QUIET = 30
+
+
+class Checkpointer:
+    """A thread that looks once a second whether there is something to move."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._connect = connect
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tokenhouse-checkpoint", daemon=True)
+        self._commits = 0
+        self._overgrown = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; waits for a checkpoint that is under way."""
+        self._end.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def committed(self, db: sqlite3.Connection) -> None:
+        """The writer has committed a batch on ``db``, and is between two."""
+        self._commits += 1
+        if self._overgrown:
+            self._overgrown = False
+            db.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+
+    def _run(self) -> None:
+        db = self._connect()
+        moved_at, looks = 0, 0
+        try:
+            while not self._end.wait(LOOK_S):
+                commits = self._commits
+                looks += 1
+                new = commits - moved_at
+                if new >= WORTH_IT or (new and looks >= LOOKS_WHEN_QUIET):
+                    self._move(db)
+                    moved_at, looks = commits, 0
+        finally:
+            db.close()
+
+    def _move(self, db: sqlite3.Connection) -> None:
+        try:
+            _, pages, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.OperationalError:
+            return  # disk full or busy: the log keeps everything; the next look tries again
+        self._overgrown = pages > OVERGROWN_PAGES

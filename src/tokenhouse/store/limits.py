@@ -1,0 +1,137 @@
+"""Limits per minute: how many requests and tokens an account has had in the last sixty seconds.
+
+Kept in the writer's memory (one serving process per directory; windows are not money): one bucket per
+second, so that what was taken at second *s* comes back at *s* + 60, and Retry-After is exact to the
+second. Times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tokenhouse.access import Limits
+from tokenhouse.relay import Remaining
+
+WINDOW_S = 60
+NO_LIMITS = Remaining()
+
+
+@dataclass(slots=True)
+class Bucket:
+    """What was taken in one second."""
+
+    second: int
+    requests: int = 0
+    tokens: int = 0
+
+
+@dataclass(slots=True)
+class Window:
+    """One account's last sixty seconds: its buckets, and their sums."""
+
+    buckets: deque[Bucket] = field(default_factory=deque[Bucket])
+    requests: int = 0
+    tokens: int = 0
+
+
+Taken = tuple[str, Window, Bucket, int]
+"""What one admission took: its hold's id, where from, and how many tokens."""
+
+
+class Windows:
+    """Every account's window, and what each open hold has reserved of it."""
+
+    def __init__(self) -> None:
+        self._windows: dict[str, Window] = {}
+        self._reserved: dict[str, Taken] = {}
+
+    def window(self, account: str, now: float) -> Window:
+        """The account's window with what is past taken out."""
+        window = self._windows.get(account)
+        if window is None:
+            window = self._windows[account] = Window()
+        buckets = window.buckets
+        while buckets and buckets[0].second + WINDOW_S <= now:
+            past = buckets.popleft()
+            window.requests -= past.requests
+            window.tokens -= past.tokens
+        return window
+
+    def take(self, id: str, window: Window, tokens: int, now: float) -> Taken:
+        """Count one request and reserve its tokens."""
+        second = int(now)
+        buckets = window.buckets
+        if not buckets or buckets[-1].second != second:
+            buckets.append(Bucket(second))
+        bucket = buckets[-1]
+        bucket.requests += 1
+        bucket.tokens += tokens
+        window.requests += 1
+        window.tokens += tokens
+        taken = self._reserved[id] = (id, window, bucket, tokens)
+        return taken
+
+    def give_back(self, taken: Taken) -> None:
+        """Undo ``take``: the operation it belonged to was rolled back."""
+        id, window, bucket, tokens = taken
+        if self._reserved.pop(id, None) is not None:
+            bucket.requests -= 1
+            window.requests -= 1
+            self._add(window, bucket, -tokens)
+
+    def correct(self, id: str, tokens: int) -> None:
+        """The hold has ended: count the ``tokens`` that really passed instead of those reserved."""
+        taken = self._reserved.pop(id, None)
+        if taken is not None:
+            _, window, bucket, reserved = taken
+            self._add(window, bucket, tokens - reserved)
+
+    def forget_idle(self, now: float) -> None:
+        """Drop the windows of accounts that have had nothing for a minute."""
+        idle = [account for account in self._windows if not self.window(account, now).buckets]
+        for account in idle:
+            del self._windows[account]
+
+    def _add(self, window: Window, bucket: Bucket, tokens: int) -> None:
+        if window.buckets and bucket.second >= window.buckets[0].second:
+            bucket.tokens += tokens
+            window.tokens += tokens
+
+
+def exceeded(
+    window: Window, limits: Limits, *, tokens: int, now: float
+) -> tuple[Literal["requests", "tokens"], int, float | None] | None:
+    """→ (which limit, its value, seconds until there is room, None for never), or None: it fits."""
+    limit = limits.requests_per_minute
+    if limit is not None and window.requests + 1 > limit:
+        return "requests", limit, _wait(window, "requests", window.requests + 1 - limit, now)
+    limit = limits.tokens_per_minute
+    if limit is not None and window.tokens + tokens > limit:
+        excess = window.tokens + tokens - limit
+        return "tokens", limit, _wait(window, "tokens", excess, now)
+    return None
+
+
+def remaining(window: Window | None, limits: Limits, now: float) -> Remaining:
+    """What is left of the limits; ``reset_ms``: milliseconds until all of it is back."""
+    if window is None:
+        return NO_LIMITS
+    requests, tokens = limits.requests_per_minute, limits.tokens_per_minute
+    last = window.buckets[-1].second + WINDOW_S if window.buckets else now
+    return Remaining(
+        None if requests is None else max(0, requests - window.requests),
+        None if tokens is None else max(0, tokens - window.tokens),
+        max(0, round((last - now) * 1000)),
+    )
+
+
+def _wait(
+    window: Window, what: Literal["requests", "tokens"], excess: int, now: float
+) -> float | None:
+    for bucket in window.buckets:
+        excess -= bucket.requests if what == "requests" else bucket.tokens
+        if excess <= 0:
+            return max(0.0, bucket.second + WINDOW_S - now)
+    return None

@@ -1,0 +1,39 @@
+"""One ``serve`` per data directory: a lock that the kernel drops with the process, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from tokenhouse.errors import HouseError
+
+NAME = "serve.lock"
+
+
+class DirectoryLock:
+    """An exclusive lock on a data directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._file: int | None = None
+
+    def take(self) -> None:
+        """HouseError, naming the directory, when another process serves it."""
+        file = os.open(self._directory / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(file)
+            raise HouseError(
+                f"another process serves {self._directory} already; stop it first, or give another"
+                " --data directory",
+                code="already_served",
+            ) from error
+        self._file = file
+
+    def drop(self) -> None:
+        """Idempotent."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

@@ -1,0 +1,97 @@
+"""What is only read, on a connection that can't write: lists, receipts, sums, and the verification."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from tokenhouse.access import Key
+from tokenhouse.billing import ReceiptRow, UsageRow
+from tokenhouse.ledger import HOUSE, Account, Grant, LedgerError, Posting, Verification, rules
+from tokenhouse.store.keys import key_rows
+from tokenhouse.store.receipts import ReceiptCodec, usage_rows
+
+
+class Reads:
+    """Named reads, each in a transaction of its own: what they return belongs together."""
+
+    def __init__(self, db: sqlite3.Connection, sql: Mapping[str, str]) -> None:
+        self._db = db
+        self._sql = sql
+        self._codec = ReceiptCodec()
+
+    def accounts(self) -> tuple[Account, ...]:
+        return tuple(Account(*row) for row in self._all("account_list"))
+
+    def grants(self, account: str) -> tuple[Grant, ...]:
+        self._must_know(account)
+        return tuple(
+            Grant(rules.grant_transfer(row[0], row[1]), *row)
+            for row in self._all("grant_list", account)
+        )
+
+    def postings(self, account: str, limit: int) -> tuple[Posting, ...]:
+        house = account == HOUSE
+        if house:
+            rows = self._all("postings_of_house", limit)
+        else:
+            self._must_know(account)
+            rows = self._all("postings_of", account, limit)
+        return tuple(Posting(rules.posting_id(row[0], house=house), *row) for row in rows)
+
+    def keys(self, account: str | None) -> tuple[Key, ...]:
+        if account is None:
+            return key_rows(self._all("key_list"))
+        return key_rows(self._all("key_list_of", account))
+
+    def receipt(self, request: str) -> ReceiptRow | None:
+        rows = self._all("receipt_get", request)
+        return self._codec.row(rows[0]) if rows else None
+
+    def receipts(
+        self, account: str, since_ms: int, until_ms: int, limit: int
+    ) -> tuple[ReceiptRow, ...]:
+        return self._codec.rows(self._all("receipts_of", account, since_ms, until_ms, limit))
+
+    def usage(self, account: str | None, since_ms: int, until_ms: int) -> tuple[UsageRow, ...]:
+        if account is None:
+            return usage_rows(self._all("usage_of_all", since_ms, until_ms))
+        return usage_rows(self._all("usage_of", account, since_ms, until_ms))
+
+    def verify(self) -> Verification:
+        """Everything that must be true of the money, checked on one snapshot."""
+        self._db.execute("BEGIN")
+        try:
+            (open_holds,) = self._all("verify_open_holds")[0]
+            errors = [
+                sentence.format(*row)
+                for statement, sentence in _CHECKS
+                for row in self._all(statement)
+            ]
+        finally:
+            self._db.execute("ROLLBACK")
+        return Verification(not errors, open_holds, tuple(errors))
+
+    def _must_know(self, account: str) -> None:
+        if account == HOUSE or not self._all("account_find", account):
+            raise LedgerError(f"there is no account {account}")
+
+    def _all(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        return self._db.execute(self._sql[statement], parameters).fetchall()  # pyright: ignore[reportArgumentType] (sqlite3 adapts by value)
+
+
+_CHECKS = (
+    ("verify_balances", "account {0}: its balance is {1}, its postings sum to {2}"),
+    ("verify_strangers", "account {0} has postings but is not there"),
+    ("verify_held", "account {0}: held {1} in {2} holds, its open holds are {3} in {4}"),
+    ("verify_orphans", "hold {0} is of no account ({1}) or of no lease ({2}) there is"),
+    ("verify_twice", "hold {0} is open and has ended"),
+    ("verify_grants", "account {0}: {1} open grants counted, {2} there"),
+    ("verify_charges", "hold {0} cost {1}, but {2} was posted"),
+    ("verify_uncaused", "a charge was posted for {0}, which never was a hold"),
+    (
+        "verify_overdrawn",
+        "account {0}: balance {1} is below the {2} held, and nothing was reversed",
+    ),
+)

@@ -1,0 +1,137 @@
+"""Receipts as rows: columns for what is asked for and summed, one JSON text for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import msgspec
+
+from tokenhouse.billing import AttemptRow, ReceiptRow, UsageRow
+from tokenhouse.money import AMOUNT_MAX
+from tokenhouse.relay import Admission, Attempted, Receipt
+
+Source = Literal["reported", "counted", "estimated"]
+UsageCounts = tuple[int, int, int, int, int, int]
+Row = tuple[Any, ...]
+
+
+class Terms(msgspec.Struct, array_like=True):
+    """What a receipt needs should the process die: kept with the hold. New fields go last."""
+
+    price_version: str
+    dialect: str
+    streamed: bool
+
+
+class Detail(msgspec.Struct, omit_defaults=True):
+    """What a receipt says beyond its columns. A name, once stored, keeps its meaning."""
+
+    prompt_source: Source | None = None
+    answer_source: Source | None = None
+    finish_reason: str | None = None
+    provider: str | None = None
+    upstream_id: str | None = None
+    attempts: tuple[Attempted, ...] = ()
+    latency_ms: int | None = None
+    generation_ms: int | None = None
+    error: str | None = None
+
+
+class StoredDetail(Detail, omit_defaults=True):
+    """The same, as billing reads it."""
+
+    attempts: tuple[AttemptRow, ...] = ()  # pyright: ignore[reportIncompatibleVariableOverride] (same fields, billing's type)
+
+
+class ReceiptCodec:
+    """Receipts to and from their stored form. One per store; used from any thread."""
+
+    def __init__(self) -> None:
+        self._encode = msgspec.json.Encoder().encode
+        self._decode_terms = msgspec.json.Decoder(Terms).decode
+        self._decode_detail = msgspec.json.Decoder(StoredDetail).decode
+
+    def terms(self, admission: Admission) -> str:
+        """What is kept with the hold of ``admission``."""
+        return self._encode(
+            Terms(admission.price_version, admission.dialect, admission.streamed)
+        ).decode()
+
+    def detail(self, receipt: Receipt) -> bytes:
+        """What is kept of ``receipt`` beyond its columns."""
+        usage = receipt.usage
+        return self._encode(
+            Detail(
+                usage.prompt_source,
+                usage.answer_source,
+                receipt.finish_reason,
+                receipt.provider,
+                receipt.upstream_id,
+                receipt.attempts,
+                receipt.latency_ms,
+                receipt.generation_ms,
+                receipt.error,
+            )
+        )
+
+    def row(self, row: Row) -> ReceiptRow:
+        """A row of ``receipt_get`` → what billing reads."""
+        (id, account, key, model, outcome, created_ms, cost, owed, lost, late, held) = row[:11]
+        terms = self._decode_terms(row[17])
+        detail = StoredDetail() if row[18] is None else self._decode_detail(row[18])
+        return ReceiptRow(
+            id=id,
+            account=account,
+            key=key,
+            model=model,
+            price_version=terms.price_version,
+            dialect=terms.dialect,
+            streamed=terms.streamed,
+            created_ms=created_ms,
+            outcome=outcome,
+            cost=cost,
+            owed=owed,
+            lost=lost,
+            late=bool(late),
+            over=owed > held,
+            input=row[11],
+            cache_read=row[12],
+            cache_write=row[13],
+            output=row[14],
+            reasoning=row[15],
+            images=row[16],
+            prompt_source=detail.prompt_source,
+            answer_source=detail.answer_source,
+            finish_reason=detail.finish_reason,
+            provider=detail.provider,
+            upstream_id=detail.upstream_id,
+            attempts=detail.attempts,
+            latency_ms=detail.latency_ms,
+            generation_ms=detail.generation_ms,
+            error=detail.error,
+        )
+
+    def rows(self, rows: Iterable[Row]) -> tuple[ReceiptRow, ...]:
+        return tuple(self.row(row) for row in rows)
+
+
+def usage_counts(receipt: Receipt) -> UsageCounts:
+    """The buckets as columns; what 64 bits can't hold is cut there."""
+    usage = receipt.usage
+    counts = (
+        usage.input,
+        usage.cache_read,
+        usage.cache_write,
+        usage.output,
+        usage.reasoning,
+        usage.images,
+    )
+    if max(counts) > AMOUNT_MAX:
+        return tuple(min(count, AMOUNT_MAX) for count in counts)  # pyright: ignore[reportReturnType] (six stay six)
+    return counts
+
+
+def usage_rows(rows: Iterable[Row]) -> tuple[UsageRow, ...]:
+    """Rows of ``usage_of`` → what billing reads."""
+    return tuple(UsageRow(*row) for row in rows)

@@ -1,0 +1,261 @@
+"""The store on SQLite: one file, one writing thread, and everybody's ports."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+
+from tokenhouse import ids
+from tokenhouse.access import Caller, Key
+from tokenhouse.billing import ReceiptRow, UsageRow
+from tokenhouse.clock import Clock
+from tokenhouse.errors import HouseError
+from tokenhouse.ledger import (
+    Account,
+    AccountState,
+    Balance,
+    Credited,
+    Grant,
+    Held,
+    HoldAsked,
+    NotEnough,
+    Posting,
+    Released,
+    Settled,
+    Verification,
+)
+from tokenhouse.relay import Admission, Admitted, Closed, Receipt, Refused
+from tokenhouse.store import book, keys, leases, money, schema
+from tokenhouse.store.backup import backup
+from tokenhouse.store.batch import Batch
+from tokenhouse.store.checkpoint import Checkpointer
+from tokenhouse.store.limits import Windows
+from tokenhouse.store.lock import DirectoryLock
+from tokenhouse.store.reader import Reader
+from tokenhouse.store.reads import Reads
+from tokenhouse.store.receipts import ReceiptCodec
+from tokenhouse.store.sql import statements
+from tokenhouse.store.writer import Writer
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class SqliteStore:
+    """``ledger.Ledger``, ``relay.Book``, ``access.KeyStore`` and ``billing.Records`` on one file.
+
+    Verbs are queued when they are called, from the event loop that started the store, and answered
+    when they are durable (``process``: survives kill -9; ``power``: also power loss). They raise
+    LedgerError for what makes no sense, HouseError 503 when nothing could be written.
+    """
+
+    def __init__(
+        self, path: Path, *, clock: Clock, durability: schema.Durability = "process"
+    ) -> None:
+        self.path = path
+        self.lease = ""
+        """This process's lease; empty when it does not serve."""
+        self._clock = clock
+        self._durability: schema.Durability = durability
+        self._lock = DirectoryLock(path.parent)
+        self._windows = Windows()
+        self._codec = ReceiptCodec()
+        self._running: _Running | None = None
+
+    async def start(self, *, serve: bool) -> None:
+        """Open the file, bring its schema up to date, begin to work.
+
+        ``serve`` takes the directory's lock and a lease, and expires what older leases left behind,
+        before it returns. Without it (the command line beside a running server) nothing is locked and
+        nothing can be admitted. HouseError: served already, a newer or a foreign database.
+        """
+        if self._running is not None:
+            raise RuntimeError("the store is started already")
+        try:
+            self._running = await self._open(serve)
+        except BaseException:
+            self._lock.drop()
+            self.lease = ""
+            raise
+
+    async def stop(self) -> None:
+        """Finish what was said, end the lease, the threads and the lock. Idempotent."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        await running.writer.stop()
+        await running.reader.stop()
+        await asyncio.to_thread(running.checkpointer.stop)
+        try:
+            if self.lease:
+                running.writer.run_now(leases.end, self.lease)
+        except sqlite3.Error:
+            pass  # the file can't be written: the next start finds the lease dead
+        finally:
+            for db in running.connections:
+                db.close()
+            self.lease = ""
+            self._lock.drop()
+
+    @property
+    def writer(self) -> Writer:
+        """The writing thread; HouseError when the store is not started."""
+        return self._now.writer
+
+    # ledger.Ledger
+
+    def create_account(self, name: str, plan: str, at_ms: int) -> asyncio.Future[Account]:
+        return self.writer.say(money.create_account, name, plan, at_ms)
+
+    def change_account(
+        self, account: str, *, plan: str | None = None, state: AccountState | None = None
+    ) -> asyncio.Future[Account]:
+        return self.writer.say(money.change_account, account, plan, state)
+
+    def find_account(self, name_or_id: str) -> asyncio.Future[Account | None]:
+        return self.writer.say(money.find_account, name_or_id)
+
+    def accounts(self) -> asyncio.Future[tuple[Account, ...]]:
+        return self._read(self._now.reads.accounts)
+
+    def balance(self, account: str) -> asyncio.Future[Balance]:
+        return self.writer.say(money.balance, account)
+
+    def credit(
+        self, account: str, amount: int, *, reason: str, id: str, at_ms: int
+    ) -> asyncio.Future[Credited]:
+        act = partial(money.credit, reason=reason, id=id, at_ms=at_ms)
+        return self.writer.say(act, account, amount)
+
+    def reverse(self, transfer: str, *, reason: str, at_ms: int) -> asyncio.Future[Credited]:
+        return self.writer.say(partial(money.reverse, reason=reason, at_ms=at_ms), transfer)
+
+    def hold(self, asked: HoldAsked) -> asyncio.Future[Held | NotEnough]:
+        return self.writer.say(money.hold, asked)
+
+    def settle(self, hold: str, owed: int, *, at_ms: int) -> asyncio.Future[Settled]:
+        return self.writer.insist(partial(money.settle, at_ms=at_ms), hold, owed)
+
+    def release(self, hold: str, *, at_ms: int) -> asyncio.Future[Released]:
+        return self.writer.insist(partial(money.release, at_ms=at_ms), hold)
+
+    def note(self, hold: str, owed: int) -> asyncio.Future[None]:
+        return self.writer.say(money.note, hold, owed)
+
+    def expire(self, lease: str, *, at_ms: int) -> asyncio.Future[int]:
+        return self.writer.say(partial(money.expire, at_ms=at_ms), lease)
+
+    def grants(self, account: str) -> asyncio.Future[tuple[Grant, ...]]:
+        return self._read(self._now.reads.grants, account)
+
+    def postings(self, account: str, *, limit: int = 100) -> asyncio.Future[tuple[Posting, ...]]:
+        return self._read(self._now.reads.postings, account, limit)
+
+    def verify(self) -> asyncio.Future[Verification]:
+        return self._read(self._now.reads.verify)
+
+    # relay.Book (note is the ledger's)
+
+    def admit(self, admission: Admission) -> asyncio.Future[Admitted | Refused]:
+        if not self.lease:
+            raise HouseError("this process does not serve", status=503, code="not_serving")
+        terms = self._codec.terms(admission)
+        return self.writer.say(book.admit, self._windows, self.lease, admission, terms)
+
+    def close(self, receipt: Receipt, *, tokens: int) -> asyncio.Future[Closed]:
+        return self.writer.insist(book.close, receipt, self._codec.detail(receipt), tokens)
+
+    # access.KeyStore
+
+    def find_caller(self, digest: bytes) -> Caller | None:
+        return self._now.callers.find(digest)
+
+    def epoch(self) -> int:
+        return self._now.callers.epoch()
+
+    def add_key(self, key: Key) -> asyncio.Future[None]:
+        return self.writer.say(keys.add_key, key)
+
+    def keys(self, account: str | None = None) -> asyncio.Future[tuple[Key, ...]]:
+        return self._read(self._now.reads.keys, account)
+
+    def revoke_key(self, key_id: str, at_ms: int) -> asyncio.Future[Key | None]:
+        return self.writer.say(keys.revoke_key, key_id, at_ms)
+
+    # billing.Records
+
+    def receipt(self, request: str) -> asyncio.Future[ReceiptRow | None]:
+        return self._read(self._now.reads.receipt, request)
+
+    def receipts(
+        self, account: str, *, since_ms: int, until_ms: int, limit: int
+    ) -> asyncio.Future[tuple[ReceiptRow, ...]]:
+        return self._read(self._now.reads.receipts, account, since_ms, until_ms, limit)
+
+    def usage(
+        self, account: str | None, *, since_ms: int, until_ms: int
+    ) -> asyncio.Future[tuple[UsageRow, ...]]:
+        return self._read(self._now.reads.usage, account, since_ms, until_ms)
+
+    async def backup(self, target: Path) -> None:
+        """Copy the database to the new file ``target`` while it is written to."""
+        await asyncio.to_thread(backup, self.path, target)
+
+    @property
+    def _now(self) -> _Running:
+        if self._running is None:
+            raise HouseError("the store is not started", status=503, code="store_stopped")
+        return self._running
+
+    def _read(self, read: Callable[[*Ts], T], *words: *Ts) -> asyncio.Future[T]:
+        running = self._now
+        return running.writer.then(running.reader.put, read, words)
+
+    async def _open(self, serve: bool) -> _Running:
+        if serve:
+            self._lock.take()
+        running = _Running(self.path, self._durability, self._clock, self._windows)
+        try:
+            await asyncio.to_thread(schema.migrate, running.connections[0], self.path)
+            beat: Callable[[Batch], object] | None = None
+            if serve:
+                self.lease = ids.new(ids.LEASE, self._clock.now_ms())
+                await asyncio.to_thread(running.writer.run_now, leases.begin, self.lease)
+                watch = leases.LeaseWatch()
+                beat = partial(leases.beat, watch=watch, lease=self.lease)
+            running.writer.start(beat, leases.BEAT_S)
+            running.reader.start()
+            running.checkpointer.start()
+        except BaseException:
+            for db in running.connections:
+                db.close()
+            raise
+        return running
+
+
+class _Running:
+    """What exists between start and stop."""
+
+    def __init__(
+        self, path: Path, durability: schema.Durability, clock: Clock, windows: Windows
+    ) -> None:
+        sql = statements()
+        connect = partial(schema.connect, path, durability)
+        written = connect()
+        read, called = schema.connect_reader(path), schema.connect_reader(path)
+        self.connections = (written, read, called)
+        self.checkpointer = Checkpointer(connect)
+        self.writer = Writer(
+            written,
+            sql,
+            clock,
+            windows=windows,
+            after_commit=partial(self.checkpointer.committed, written),
+        )
+        self.reader = Reader()
+        self.reads = Reads(read, sql)
+        self.callers = keys.CallerReader(called, sql)
