@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tokenhouse.ledger import HOUSE, GrantDue, LedgerError, PostingKind, rules
 from tokenhouse.store.limits import Taken
@@ -71,9 +72,9 @@ class Batch:
         self.taken: list[Taken] = []
         self.corrections: list[tuple[str, int]] = []
 
-    def execute(self, statement: str, parameters: tuple[object, ...] = ()) -> sqlite3.Cursor:
+    def execute(self, statement: str, parameters: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         """Run a named statement. The cursor is the batch's one: read it before the next."""
-        return self._cursor.execute(self.sql[statement], parameters)  # pyright: ignore[reportArgumentType] (sqlite3 adapts by value)
+        return self._cursor.execute(self.sql[statement], parameters)
 
     def account(self, id: str) -> AccountRow | None:
         """The account's row, read once per batch; None when there is none."""

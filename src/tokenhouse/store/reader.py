@@ -15,9 +15,9 @@ from typing import Any
 
 from tokenhouse.errors import HouseError
 from tokenhouse.ledger import LedgerError
-from tokenhouse.store.writer import Answer, deliver
+from tokenhouse.store.writer import BREAKS, Answer, Words, deliver
 
-_Read = tuple[Callable[..., Any], tuple[Any, ...], asyncio.Future[Any]]
+_Read = tuple[Callable[..., Any], Words, asyncio.Future[Any]]
 
 _log = logging.getLogger("tokenhouse.store")
 
@@ -33,9 +33,7 @@ class Reader:
     def start(self) -> None:
         self._thread.start()
 
-    def put(
-        self, read: Callable[..., Any], words: tuple[Any, ...], future: asyncio.Future[Any]
-    ) -> None:
+    def put(self, read: Callable[..., Any], words: Words, future: asyncio.Future[Any]) -> None:
         """Queue one read from any thread; ``future`` gets its answer."""
         self._queue.put((read, words, future))
 
@@ -47,14 +45,14 @@ class Reader:
 
     def _run(self) -> None:
         while (entry := self._queue.get()) is not None:
-            read, words, future = entry
+            read, (words, named), future = entry
             answer: Any = None
             failed: BaseException | None = None
             try:
-                answer = read(*words)
+                answer = read(*words, **named)
             except LedgerError as error:
                 failed = error
-            except Exception as error:  # noqa: BLE001 (told to its caller, and logged)
+            except BREAKS as error:
                 _log.error("a read of the store failed", exc_info=error)
                 failed = HouseError("the store can't be read", status=503, code="store_failed")
                 failed.__cause__ = error

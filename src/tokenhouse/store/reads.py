@@ -77,8 +77,8 @@ class Reads:
         if account == HOUSE or not self._all("account_find", account):
             raise LedgerError(f"there is no account {account}")
 
-    def _all(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-        return self._db.execute(self._sql[statement], parameters).fetchall()  # pyright: ignore[reportArgumentType] (sqlite3 adapts by value)
+    def _all(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        return self._db.execute(self._sql[statement], parameters).fetchall()
 
 
 _CHECKS = (

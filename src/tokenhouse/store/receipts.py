@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -14,6 +14,8 @@ from tokenhouse.relay import Admission, Attempted, Receipt
 Source = Literal["reported", "counted", "estimated"]
 UsageCounts = tuple[int, int, int, int, int, int]
 Row = tuple[Any, ...]
+Tried = TypeVar("Tried", Attempted, AttemptRow)
+"""An attempt, as the relay tells it and as billing reads it: the same fields."""
 
 
 class Terms(msgspec.Struct, array_like=True):
@@ -24,7 +26,7 @@ class Terms(msgspec.Struct, array_like=True):
     streamed: bool
 
 
-class Detail(msgspec.Struct, omit_defaults=True):
+class Detail(msgspec.Struct, Generic[Tried], omit_defaults=True):
     """What a receipt says beyond its columns. A name, once stored, keeps its meaning."""
 
     prompt_source: Source | None = None
@@ -32,16 +34,10 @@ class Detail(msgspec.Struct, omit_defaults=True):
     finish_reason: str | None = None
     provider: str | None = None
     upstream_id: str | None = None
-    attempts: tuple[Attempted, ...] = ()
+    attempts: tuple[Tried, ...] = ()
     latency_ms: int | None = None
     generation_ms: int | None = None
     error: str | None = None
-
-
-class StoredDetail(Detail, omit_defaults=True):
-    """The same, as billing reads it."""
-
-    attempts: tuple[AttemptRow, ...] = ()  # pyright: ignore[reportIncompatibleVariableOverride] (same fields, billing's type)
 
 
 class ReceiptCodec:
@@ -50,7 +46,7 @@ class ReceiptCodec:
     def __init__(self) -> None:
         self._encode = msgspec.json.Encoder().encode
         self._decode_terms = msgspec.json.Decoder(Terms).decode
-        self._decode_detail = msgspec.json.Decoder(StoredDetail).decode
+        self._decode_detail = msgspec.json.Decoder(Detail[AttemptRow]).decode
 
     def terms(self, admission: Admission) -> str:
         """What is kept with the hold of ``admission``."""
@@ -62,7 +58,7 @@ class ReceiptCodec:
         """What is kept of ``receipt`` beyond its columns."""
         usage = receipt.usage
         return self._encode(
-            Detail(
+            Detail[Attempted](
                 usage.prompt_source,
                 usage.answer_source,
                 receipt.finish_reason,
@@ -79,7 +75,7 @@ class ReceiptCodec:
         """A row of ``receipt_get`` → what billing reads."""
         (id, account, key, model, outcome, created_ms, cost, owed, lost, late, held) = row[:11]
         terms = self._decode_terms(row[17])
-        detail = StoredDetail() if row[18] is None else self._decode_detail(row[18])
+        detail = Detail[AttemptRow]() if row[18] is None else self._decode_detail(row[18])
         return ReceiptRow(
             id=id,
             account=account,
@@ -128,7 +124,8 @@ def usage_counts(receipt: Receipt) -> UsageCounts:
         usage.images,
     )
     if max(counts) > AMOUNT_MAX:
-        return tuple(min(count, AMOUNT_MAX) for count in counts)  # pyright: ignore[reportReturnType] (six stay six)
+        one, two, three, four, five, six = (min(count, AMOUNT_MAX) for count in counts)
+        return one, two, three, four, five, six
     return counts
 
 

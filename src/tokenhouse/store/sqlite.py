@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, TypeVarTuple
+from typing import ParamSpec, TypeVar
 
 from tokenhouse import ids
 from tokenhouse.access import Caller, Key
@@ -42,7 +42,7 @@ from tokenhouse.store.sql import statements
 from tokenhouse.store.writer import Writer
 
 T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
+P = ParamSpec("P")
 
 
 class SqliteStore:
@@ -128,26 +128,25 @@ class SqliteStore:
     def credit(
         self, account: str, amount: int, *, reason: str, id: str, at_ms: int
     ) -> asyncio.Future[Credited]:
-        act = partial(money.credit, reason=reason, id=id, at_ms=at_ms)
-        return self.writer.say(act, account, amount)
+        return self.writer.say(money.credit, account, amount, reason=reason, id=id, at_ms=at_ms)
 
     def reverse(self, transfer: str, *, reason: str, at_ms: int) -> asyncio.Future[Credited]:
-        return self.writer.say(partial(money.reverse, reason=reason, at_ms=at_ms), transfer)
+        return self.writer.say(money.reverse, transfer, reason=reason, at_ms=at_ms)
 
     def hold(self, asked: HoldAsked) -> asyncio.Future[Held | NotEnough]:
         return self.writer.say(money.hold, asked)
 
     def settle(self, hold: str, owed: int, *, at_ms: int) -> asyncio.Future[Settled]:
-        return self.writer.insist(partial(money.settle, at_ms=at_ms), hold, owed)
+        return self.writer.insist(money.settle, hold, owed, at_ms=at_ms)
 
     def release(self, hold: str, *, at_ms: int) -> asyncio.Future[Released]:
-        return self.writer.insist(partial(money.release, at_ms=at_ms), hold)
+        return self.writer.insist(money.release, hold, at_ms=at_ms)
 
     def note(self, hold: str, owed: int) -> asyncio.Future[None]:
         return self.writer.say(money.note, hold, owed)
 
     def expire(self, lease: str, *, at_ms: int) -> asyncio.Future[int]:
-        return self.writer.say(partial(money.expire, at_ms=at_ms), lease)
+        return self.writer.say(money.expire, lease, at_ms=at_ms)
 
     def grants(self, account: str) -> asyncio.Future[tuple[Grant, ...]]:
         return self._read(self._now.reads.grants, account)
@@ -211,9 +210,9 @@ class SqliteStore:
             raise HouseError("the store is not started", status=503, code="store_stopped")
         return self._running
 
-    def _read(self, read: Callable[[*Ts], T], *words: *Ts) -> asyncio.Future[T]:
+    def _read(self, read: Callable[P, T], *words: P.args, **named: P.kwargs) -> asyncio.Future[T]:
         running = self._now
-        return running.writer.then(running.reader.put, read, words)
+        return running.writer.then(running.reader.put, read, *words, **named)
 
     async def _open(self, serve: bool) -> _Running:
         if serve:

@@ -19,7 +19,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
-from typing import Any, Literal, TypeVar, TypeVarTuple
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from tokenhouse.clock import Clock
 from tokenhouse.errors import HouseError, TokenhouseError
@@ -28,16 +28,30 @@ from tokenhouse.store.batch import Batch
 from tokenhouse.store.limits import Windows
 
 T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
+P = ParamSpec("P")
 
 Answer = tuple[asyncio.Future[Any], Any, BaseException | None]
 Kind = Literal["say", "insist", "then"]
-Entry = tuple[Callable[..., Any], tuple[Any, ...], asyncio.Future[Any] | None, Kind]
+Words = tuple[tuple[Any, ...], dict[str, Any]]
+Entry = tuple[Callable[..., Any], Words, asyncio.Future[Any] | None, Kind]
 """What to do, with what, who waits for it, and how it was said."""
+HandOn = Callable[[Callable[..., Any], Words, asyncio.Future[Any]], None]
 
 MOST_PER_BATCH = 512
 RETRY_S = 0.5
 RETRY_AFTER_S = 2.0
+
+BREAKS = (
+    sqlite3.Error,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""How an operation may break: a fault of ours or of the file. Its caller is told, the thread lives."""
 
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
@@ -87,25 +101,26 @@ class Writer:
         self._next_beat = self._clock.monotonic() + beat_s
         self._thread.start()
 
-    def say(self, act: Callable[[Batch, *Ts], T], *words: *Ts) -> asyncio.Future[T]:
+    def say(
+        self, act: Callable[Concatenate[Batch, P], T], *words: P.args, **named: P.kwargs
+    ) -> asyncio.Future[T]:
         """Queue ``act(batch, *words)``; the future carries its answer once that is durable."""
-        return self._queued(act, words, "say")
+        return self._queued(act, (words, named), "say")
 
-    def insist(self, act: Callable[[Batch, *Ts], T], *words: *Ts) -> asyncio.Future[T]:
+    def insist(
+        self, act: Callable[Concatenate[Batch, P], T], *words: P.args, **named: P.kwargs
+    ) -> asyncio.Future[T]:
         """The same for what must happen: kept and tried again while the database can't be written."""
-        return self._queued(act, words, "insist")
+        return self._queued(act, (words, named), "insist")
 
     def then(
-        self,
-        hand_on: Callable[[Callable[[*Ts], T], tuple[*Ts], asyncio.Future[T]], None],
-        read: Callable[[*Ts], T],
-        words: tuple[*Ts],
+        self, hand_on: HandOn, read: Callable[P, T], *words: P.args, **named: P.kwargs
     ) -> asyncio.Future[T]:
         """Hand ``read(*words)`` on once everything queued so far is committed."""
         if self._stopping:
             raise _stopped()
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put((hand_on, (read, words, future), None, "then"))
+        self._queue.put((hand_on, ((read, (words, named), future), {}), None, "then"))
         return future
 
     async def stop(self) -> None:
@@ -116,21 +131,21 @@ class Writer:
         if self._thread.ident is not None:
             await asyncio.to_thread(self._thread.join)
 
-    def run_now(self, act: Callable[[Batch, *Ts], T], *words: *Ts) -> T:
+    def run_now(
+        self, act: Callable[Concatenate[Batch, P], T], *words: P.args, **named: P.kwargs
+    ) -> T:
         """One transaction in the calling thread; only while the writer's own does not run."""
         assert not self._thread.is_alive()
         batch = self._begin()
         try:
-            answer = act(batch, *words)
+            answer = act(batch, *words, **named)
             self._finish(batch)
         except BaseException:
             self._undo(batch)
             raise
         return answer
 
-    def _queued(
-        self, act: Callable[..., T], words: tuple[Any, ...], kind: Kind
-    ) -> asyncio.Future[T]:
+    def _queued(self, act: Callable[..., T], words: Words, kind: Kind) -> asyncio.Future[T]:
         if self._stopping:
             raise _stopped()
         future: asyncio.Future[T] = self._loop.create_future()
@@ -138,17 +153,36 @@ class Writer:
         return future
 
     def _run(self) -> None:
-        running = True
-        while running:
-            entries, running = self._arrived()
-            if self._beat is not None and self._clock.monotonic() >= self._next_beat:
-                self._next_beat = self._clock.monotonic() + self._beat_s
-                entries.append((self._beat, (), None, "say"))
-                self._windows.forget_idle(self._clock.monotonic())
-            if entries or self._kept:
-                self._work(entries)
-        while self._kept and self._drained():
-            pass
+        try:
+            running = True
+            while running:
+                running = self._turn()
+            while self._kept and self._drained():
+                pass
+        finally:
+            self._stopping = True
+            self._turn_away()
+
+    def _turn(self) -> bool:
+        """Wait, and do what has arrived. → whether more may come."""
+        entries, running = self._arrived()
+        if self._beat is not None and self._clock.monotonic() >= self._next_beat:
+            self._next_beat = self._clock.monotonic() + self._beat_s
+            entries.append((self._beat, ((), {}), None, "say"))
+            self._windows.forget_idle(self._clock.monotonic())
+        if entries or self._kept:
+            self._work(entries)
+        return running
+
+    def _turn_away(self) -> None:
+        """Whoever spoke while the thread was ending is told so."""
+        while not self._queue.empty():
+            entry = self._queue.get()
+            if entry is None:
+                continue
+            future = entry[1][0][2] if entry[3] == "then" else entry[2]
+            if future is not None:
+                self._deliver([(future, None, _stopped())])
 
     def _arrived(self) -> tuple[list[Entry], bool]:
         """→ (what has arrived, whether more may come)."""
@@ -177,7 +211,7 @@ class Writer:
         if acts or self._kept:
             self._commit(acts)
         if len(acts) < len(entries):
-            for hand_on, words, _, kind in entries:
+            for hand_on, (words, _), _, kind in entries:
                 if kind == "then":
                     hand_on(*words)
 
@@ -187,13 +221,11 @@ class Writer:
             self._kept = []
         try:
             answers = self._attempt(entries)
-        except sqlite3.Error as error:
-            if _unavailable(error):
+        except BREAKS as error:
+            if isinstance(error, sqlite3.Error) and _unavailable(error):
                 answers = self._refuse(entries, error)
             else:
                 answers = self._one_by_one(entries)
-        except Exception:  # noqa: BLE001 (whatever one operation does, the others are answered)
-            answers = self._one_by_one(entries)
         self._deliver(answers)
         self._after_commit()
 
@@ -201,9 +233,9 @@ class Writer:
         answers: list[Answer] = []
         batch = self._begin()
         try:
-            for act, words, future, _ in entries:
+            for act, (words, named), future, _ in entries:
                 try:
-                    answer = act(batch, *words)
+                    answer = act(batch, *words, **named)
                 except (LedgerError, TokenhouseError) as error:
                     if future is not None:
                         answers.append((future, None, error))
@@ -221,7 +253,7 @@ class Writer:
         for entry in entries:
             try:
                 answers += self._attempt([entry])
-            except Exception as error:  # noqa: BLE001 (told to its caller, and logged)
+            except BREAKS as error:
                 if isinstance(error, sqlite3.Error) and _unavailable(error):
                     answers += self._refuse([entry], error)
                     continue
