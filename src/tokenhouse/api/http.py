@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tokenhouse.errors import AccountError, CallerError, TokenhouseError
+from tokenhouse.errors import CallerError, TokenhouseError
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -15,9 +15,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-KEYLESS_BODY_MAX = 4 * 2**20
-"""Bytes a body may have when no header carries a key: the key must then be looked for inside."""
 
 JSON = (b"content-type", b"application/json")
 
@@ -57,18 +54,21 @@ def query(scope: Scope) -> dict[str, str]:
     return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
 
 
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole request body. Raises CallerError 413 over ``limit`` bytes, ClientGone."""
+async def read_body(scope: Scope, receive: Receive, limit: int, *, keyless: bool = False) -> bytes:
+    """The whole request body. Raises CallerError 413 over ``limit`` bytes, ClientGone.
+
+    ``keyless``: no header carries a key, so that the limit is lower; the refusal says so.
+    """
     declared = header(scope["headers"], b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
-        raise too_large(limit)
+        raise _too_large(limit, keyless)
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientGone
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):
         if len(body) > limit:
-            raise too_large(limit)
+            raise _too_large(limit, keyless)
         return body
     chunks = [body]
     size = len(body)
@@ -79,13 +79,13 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
-            raise too_large(limit)
+            raise _too_large(limit, keyless)
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def too_large(limit: int) -> CallerError:
-    hint = "" if limit != KEYLESS_BODY_MAX else " Send the key as a header to send a longer one."
+def _too_large(limit: int, keyless: bool) -> CallerError:
+    hint = " Send the key as a header to send a longer one." if keyless else ""
     return CallerError(
         f"The request body is longer than {limit} bytes.{hint}",
         status=413,
@@ -102,7 +102,3 @@ def retry_headers(error: TokenhouseError, now_ms: int) -> Headers:
         (b"retry-after", b"%d" % wait_s),
         (b"x-ratelimit-reset", b"%d" % (now_ms // 1000 + wait_s)),
     ]
-
-
-def is_missing_key(error: TokenhouseError) -> bool:
-    return isinstance(error, AccountError) and error.status == 401

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from tokenhouse import ids
 from tokenhouse.access import Access, Caller, header_key
+from tokenhouse.api.fronts import Front
 from tokenhouse.api.http import (
-    KEYLESS_BODY_MAX,
     ClientGone,
     Headers,
     Receive,
@@ -28,7 +26,7 @@ from tokenhouse.api.http import (
 )
 from tokenhouse.api.silence import Silence
 from tokenhouse.api.totals import Totals
-from tokenhouse.chat import Event, Request, Usage
+from tokenhouse.chat import Event, Request
 from tokenhouse.clock import Clock
 from tokenhouse.errors import HouseError, TokenhouseError, UpstreamError
 from tokenhouse.relay import Answer, Relay
@@ -42,31 +40,13 @@ _EVENT_STREAM: Headers = [
 ]
 
 
-class StreamEncoder(Protocol):
-    """Events → frames of one dialect."""
+@dataclass(frozen=True, slots=True)
+class Name:
+    """An answer's name on the wire."""
 
-    def feed(self, events: Sequence[Event]) -> bytes: ...
-
-    def closing(self, usage: Usage, cost: int) -> bytes: ...
-
-    def error(self, error: TokenhouseError) -> bytes: ...
-
-
-class Front(Protocol):
-    """A dialect as a route sees it."""
-
-    answer_prefix: str
-    keep_alive: bytes
-
-    def parse(self, body: bytes, *, default_model: str | None) -> Request: ...
-
-    def body_key(self, body: bytes) -> str | None: ...
-
-    def stream_encoder(self, answer: Answer, answer_id: str) -> StreamEncoder: ...
-
-    def whole(self, answer: Answer, answer_id: str, events: list[Event], cost: int) -> bytes: ...
-
-    def error_body(self, error: TokenhouseError, request_id: str) -> bytes: ...
+    answer_id: str
+    model: str
+    created_s: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +54,7 @@ class Limits:
     """What a request may take of us. Seconds and bytes."""
 
     body_max: int = 32_000_000
+    keyless_body_max: int = 4 * 2**20
     deadline_s: float = 600.0
     keep_alive_s: float = 10.0
 
@@ -111,14 +92,14 @@ class Inference:
         except TokenhouseError as error:
             await self._refuse(respond, request_id, error)
         except Exception as error:  # the outermost wall: nothing else may reach the server
-            log.exception("request %s failed inside the house", request_id)
+            log.exception("failed inside the house", extra={"request_id": request_id})
             await self._refuse(respond, request_id, _bug(error))
 
     async def _answer(
         self, scope: Scope, receive: Receive, respond: Respond, request_id: str
     ) -> None:
         caller, body = await self._identify(scope, receive)
-        request = self._front.parse(body, default_model=self._relay.default_model())
+        request = self._front.parse(body, default_model=self._relay.default_model() or "")
         task = asyncio.current_task()
         assert task is not None
         watch = _Watch(receive, task, self._limits.deadline_s)
@@ -145,8 +126,8 @@ class Inference:
         if header_key(headers) is not None:
             caller = self._access.identify(headers, body_key=None, query_key=None, address=address)
             return caller, await read_body(scope, receive, self._limits.body_max)
-        limit = min(KEYLESS_BODY_MAX, self._limits.body_max)
-        body = await read_body(scope, receive, limit)
+        limit = min(self._limits.keyless_body_max, self._limits.body_max)
+        body = await read_body(scope, receive, limit, keyless=True)
         body_key = self._front.body_key(body)
         caller = self._access.identify(headers, body_key=body_key, query_key=None, address=address)
         return caller, body
@@ -162,8 +143,8 @@ class Inference:
                 if answer.drained:
                     break
             closed = await answer.settle()
-            answer_id = ids.answer_id(self._front.answer_prefix, request_id)
-            body = self._front.whole(answer, answer_id, events, closed.charged)
+            name = self._name(answer)
+            body = self._front.whole(name, events, answer.usage, closed.charged)
             watch.stop()
         await respond.json(200, body, _answer_headers(answer))
 
@@ -175,11 +156,12 @@ class Inference:
             headers = [*_EVENT_STREAM, *respond.headers, *_answer_headers(answer)]
             start = {"type": "http.response.start", "status": 200, "headers": headers}
             silence = Silence(respond.send, start, front.keep_alive, self._limits.keep_alive_s)
-            encoder = front.stream_encoder(answer, ids.answer_id(front.answer_prefix, request_id))
+            encoder = front.encoder(self._name(answer), request)
             try:
                 await answer.open()
                 while True:
-                    frames = encoder.feed(await answer.read())
+                    events = await answer.read()
+                    frames = b"".join(map(encoder.encode, events))
                     if answer.drained:
                         break
                     if frames:
@@ -204,6 +186,14 @@ class Inference:
             finally:
                 silence.stop()
 
+    def _name(self, answer: Answer) -> Name:
+        plan = answer.plan
+        return Name(
+            ids.answer_id(self._front.answer_prefix, plan.id),
+            plan.offer.model.id,
+            plan.at_ms // 1000,
+        )
+
     async def _refuse(self, respond: Respond, request_id: str, error: TokenhouseError) -> None:
         self._note_failure(request_id, error)
         body = self._front.error_body(error, request_id)
@@ -212,7 +202,9 @@ class Inference:
     def _note_failure(self, request_id: str, error: TokenhouseError) -> None:
         self._totals.failed(error.status)
         if error.status >= 500:
-            log.warning("request %s: %d %s: %s", request_id, error.status, error.code, error)
+            log.warning(
+                "%d %s: %s", error.status, error.code, error, extra={"request_id": request_id}
+            )
 
 
 class _Told(Exception):

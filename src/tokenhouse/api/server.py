@@ -7,19 +7,18 @@ limit (it took 30 MB): both are added here, without a timer per request.
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-HEAD_BYTES_MAX = 64 * 1024
-HEAD_TIMEOUT_S = 10.0
-
 _TOO_LARGE_BODY = (
-    b'{"error":{"message":"The request line and headers are longer than 65536 bytes.",'
+    b'{"error":{"message":"The request line and headers are too long.",'
     b'"type":"invalid_request_error","code":"headers_too_large","param":null},"status":"error",'
-    b'"message":"The request line and headers are longer than 65536 bytes."}'
+    b'"message":"The request line and headers are too long."}'
 )
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
@@ -33,12 +32,17 @@ class ServerSettings:
 
     host: str = "127.0.0.1"
     port: int = 8080
+    header_timeout_s: float = 10.0
+    header_bytes_max: int = 64 * 1024
     shutdown_grace_s: int = 30
     idle_connection_s: int = 75
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """Closes a connection whose head is too long (431) or comes too slowly."""
+
+    head_bytes_max = 64 * 1024
+    head_timeout_s = 10.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,7 +68,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes += len(data)
         super().data_received(data)
         if self._in_head and self._head_bytes:
-            if self._head_bytes > HEAD_BYTES_MAX:
+            if self._head_bytes > self.head_bytes_max:
                 self._refuse()
             elif self._head_timer is None:
                 self._arm()
@@ -72,7 +76,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._disarm()
-        if self._head_bytes > HEAD_BYTES_MAX and self._head_size() > HEAD_BYTES_MAX:
+        if self._head_bytes > self.head_bytes_max and self._head_size() > self.head_bytes_max:
             self._refuse()
         else:
             super().on_headers_complete()
@@ -97,7 +101,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _arm(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._head_too_slow)
+        self._head_timer = self.loop.call_later(self.head_timeout_s, self._head_too_slow)
 
     def _disarm(self) -> None:
         if self._head_timer is not None:
@@ -110,13 +114,44 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def uvicorn_server(app: Any, settings: ServerSettings) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """Says ``started`` once it listens."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._say_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            await self._say_started()
+
+
+def listen(settings: ServerSettings) -> socket.socket:
+    """A bound socket; OSError when the address is taken or not ours."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((settings.host, settings.port))
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+def uvicorn_server(
+    app: Any, settings: ServerSettings, *, started: Callable[[], Awaitable[None]]
+) -> Server:
     """A server for ``app``: httptools, uvloop where there is one, no access log (it prints queries)."""
+
+    class Protocol(BoundedProtocol):
+        head_bytes_max = settings.header_bytes_max
+        head_timeout_s = settings.header_timeout_s
+
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
-        http=BoundedProtocol,
+        http=Protocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -126,4 +161,4 @@ def uvicorn_server(app: Any, settings: ServerSettings) -> uvicorn.Server:
         timeout_graceful_shutdown=settings.shutdown_grace_s,
         backlog=2048,
     )
-    return uvicorn.Server(config)
+    return Server(config, started)

@@ -5,5 +5,17 @@ costs and who is asking.
 """
 
 from tokenhouse.providers.base import Attempt, Call, Provider
+from tokenhouse.providers.engine import EngineModel, EngineProvider
+from tokenhouse.providers.openai import OpenAIProvider, OpenAISettings
+from tokenhouse.providers.scripted import Scripted
 
-__all__ = ["Attempt", "Call", "Provider"]
+__all__ = [
+    "Attempt",
+    "Call",
+    "EngineModel",
+    "EngineProvider",
+    "OpenAIProvider",
+    "OpenAISettings",
+    "Provider",
+    "Scripted",
+]

@@ -14,7 +14,6 @@ from typing import Final
 
 import msgspec
 
-from tokenhouse import engine as eng
 from tokenhouse.chat import (
     CallDelta,
     CallPart,
@@ -37,6 +36,45 @@ from tokenhouse.chat import (
     Tool,
     Usage,
 )
+from tokenhouse.engine import (
+    PATH,
+    ArgumentsDelta,
+    BadConversation,
+    CallEnd,
+    CallEvent,
+    CallStart,
+    Completion,
+    Constraint,
+    ContextTooLong,
+    Done,
+    Encoder,
+    Engine,
+    EngineBusy,
+    EngineDown,
+    EngineError,
+    EngineFault,
+    Logprob,
+    Malformed,
+    Piece,
+    Progress,
+    RequestRefused,
+    Reservation,
+    SchemaRefused,
+    ToolCallReader,
+    ToolSpec,
+    Turn,
+    completion_body,
+    forced_calls,
+    json_object,
+    json_schema,
+    read_chunk,
+    read_error,
+    v7_pieces,
+)
+from tokenhouse.engine import Call as EngineCall
+from tokenhouse.engine import Conversation as EngineConversation
+from tokenhouse.engine import Sampling as EngineSampling
+from tokenhouse.engine import TextDelta as EngineText
 from tokenhouse.errors import CallerError, ContextExceeded, TokenhouseError, UpstreamError
 from tokenhouse.providers.base import Call
 from tokenhouse.providers.failures import transport_failure
@@ -53,8 +91,8 @@ LOAD_TIMEOUT_S: Final = 300.0
 class EngineModel:
     """A model of this house: the process that runs it and the encoder of its tokenizer."""
 
-    engine: eng.Engine
-    encoder: eng.Encoder
+    engine: Engine
+    encoder: Encoder
 
 
 class EngineProvider:
@@ -105,7 +143,7 @@ class EngineProvider:
             return None
         try:
             return len(await _prompt(model, call))
-        except eng.EngineError as error:
+        except EngineError as error:
             raise _house_error(error) from error
 
     async def open(self, call: Call) -> EngineAttempt:
@@ -121,7 +159,7 @@ class EngineProvider:
             constraint = _constraint(call.request.conversation())
             await model.engine.wait_ready(LOAD_TIMEOUT_S)
             attempt = EngineAttempt(self._client, model.engine, call, prompt, constraint)
-        except eng.EngineError as error:
+        except EngineError as error:
             raise _house_error(error) from error
         try:
             await attempt.begin()
@@ -142,10 +180,10 @@ class EngineAttempt:
     def __init__(
         self,
         client: Client,
-        engine: eng.Engine,
+        engine: Engine,
         call: Call,
         prompt: list[int],
-        constraint: eng.Constraint | None,
+        constraint: Constraint | None,
     ) -> None:
         self._client = client
         self._engine = engine
@@ -156,10 +194,10 @@ class EngineAttempt:
         self._max_tokens = self._fit(call, len(prompt), engine.n_ctx)
         self._choice = 0
         self._answer: Answer | None = None
-        self._room: eng.Reservation | None = None
+        self._room: Reservation | None = None
         self._frames = sse.Reader()
         self._pending: list[sse.Sse] = []
-        self._reader = eng.ToolCallReader(self._new_call_id)
+        self._reader = ToolCallReader(self._new_call_id)
         self._produced = 0
         self._untold = 0
         self._cached = 0
@@ -172,11 +210,11 @@ class EngineAttempt:
         try:
             room = engine.reserve(len(self._prompt), self._max_tokens)
             await room.__aenter__()
-        except eng.EngineError as error:
+        except EngineError as error:
             raise _house_error(error) from error
         self._room = room
-        body = eng.completion_body(
-            eng.Completion(
+        body = completion_body(
+            Completion(
                 prompt=self._prompt,
                 max_tokens=self._max_tokens,
                 sampling=_sampling(self._conversation.sampling, self._call, self._choice),
@@ -194,11 +232,11 @@ class EngineAttempt:
         origin = Origin("http", "engine", 80, socket_path=engine.socket_path)
         try:
             self._answer = answer = await self._client.send(
-                origin, b"POST", eng.PATH.encode(), headers=headers, body=body
+                origin, b"POST", PATH.encode(), headers=headers, body=body
             )
             if answer.status != 200:
                 room.finished()
-                raise _house_error(eng.read_error(answer.status, await answer.read_all()))
+                raise _house_error(read_error(answer.status, await answer.read_all()))
         except TransportError as error:
             raise transport_failure(error, self._call.public_model) from error
 
@@ -220,7 +258,7 @@ class EngineAttempt:
             try:
                 for _, payload in self._frames.feed(data):
                     await self._take(payload, events)
-            except eng.EngineError as error:
+            except EngineError as error:
                 raise _house_error(error) from error
         return events
 
@@ -233,16 +271,16 @@ class EngineAttempt:
             await room.__aexit__(None, None, None)
 
     async def _take(self, payload: bytes, events: list[Event]) -> None:
-        chunk = eng.read_chunk(payload)
-        if isinstance(chunk, eng.Progress):
+        chunk = read_chunk(payload)
+        if isinstance(chunk, Progress):
             if self._choice == 0:
                 self._cached = chunk.cached
-        elif isinstance(chunk, eng.Piece):
+        elif isinstance(chunk, Piece):
             self._tell(self._reader.feed(chunk), chunk.produced, chunk.logprobs, events)
         else:
             await self._end(chunk, events)
 
-    async def _end(self, done: eng.Done, events: list[Event]) -> None:
+    async def _end(self, done: Done, events: list[Event]) -> None:
         said = [*self._reader.feed_text(done.text), *self._reader.finish()]
         self._tell(said, done.tokens_predicted, done.logprobs, events)
         self._answer_tokens += done.tokens_predicted
@@ -257,15 +295,15 @@ class EngineAttempt:
         if self._choice == self._call.request.n:
             events.append(Finished(self._usage()))
         else:
-            self._reader = eng.ToolCallReader(self._new_call_id)
+            self._reader = ToolCallReader(self._new_call_id)
             self._frames = sse.Reader()
             self._produced = 0
 
     def _tell(
         self,
-        said: Sequence[eng.CallEvent],
+        said: Sequence[CallEvent],
         produced: int,
-        logprobs: Sequence[eng.Logprob],
+        logprobs: Sequence[Logprob],
         events: list[Event],
     ) -> None:
         """The engine's events as ours; the tokens drawn since are told with the first of them."""
@@ -276,23 +314,23 @@ class EngineAttempt:
         for event in said:
             count = 0 if told else tokens
             match event:
-                case eng.TextDelta():
+                case EngineText():
                     events.append(TextDelta(event.text, self._choice, count, probs))
-                case eng.CallStart():
+                case CallStart():
                     events.append(CallStarted(event.index, event.id, event.name, self._choice))
                     continue
-                case eng.ArgumentsDelta():
+                case ArgumentsDelta():
                     events.append(CallDelta(event.index, event.text, self._choice, count))
-                case eng.CallEnd():
+                case CallEnd():
                     continue
-                case eng.Malformed():
+                case Malformed():
                     if not event.text:
                         continue
                     events.append(TextDelta(event.text, self._choice, count))
             told = True
         self._untold = 0 if told else tokens
 
-    def _finish_reason(self, done: eng.Done) -> FinishReason:
+    def _finish_reason(self, done: Done) -> FinishReason:
         if done.stop_type == "limit":
             return "length"
         return "tool_calls" if self._reader.calls else "stop"
@@ -327,28 +365,30 @@ class EngineAttempt:
 async def _prompt(model: EngineModel, call: Call) -> list[int]:
     conversation = call.request.conversation()
     return await model.encoder.encode(
-        eng.v7_pieces(_engine_conversation(conversation, call.system_prompt))
+        v7_pieces(_engine_conversation(conversation, call.system_prompt))
     )
 
 
-def _engine_conversation(conversation: Conversation, system: str | None) -> eng.Conversation:
-    turns = [] if system is None else [eng.Turn("system", system)]
+def _engine_conversation(conversation: Conversation, system: str | None) -> EngineConversation:
+    turns = [] if system is None else [Turn("system", system)]
     for index, message in enumerate(conversation.messages):
         turns.append(_turn(message, index))
     tools = () if conversation.tool_choice.mode == "none" else conversation.tools
-    return eng.Conversation(tuple(turns), tuple(map(_tool, tools)))
+    return EngineConversation(
+        tuple(turns), tuple(map(_tool, tools)), continue_last=conversation.continue_last
+    )
 
 
-def _turn(message: Message, index: int) -> eng.Turn:
+def _turn(message: Message, index: int) -> Turn:
     texts: list[str] = []
-    calls: list[eng.Call] = []
+    calls: list[EngineCall] = []
     call_id: str | None = None
     for part in message.parts:
         match part:
             case TextPart():
                 texts.append(part.text)
             case CallPart():
-                calls.append(eng.Call(part.call.id, part.call.name, part.call.arguments))
+                calls.append(EngineCall(part.call.id, part.call.name, part.call.arguments))
             case ResultPart():
                 call_id = part.call_id
                 texts += [inner.text for inner in part.parts if isinstance(inner, TextPart)]
@@ -363,32 +403,32 @@ def _turn(message: Message, index: int) -> eng.Turn:
                 pass  # reasoning of another model is not this model's to read
     role = "system" if message.role == "developer" else message.role
     text = texts[0] if len(texts) == 1 else tuple(texts)
-    return eng.Turn(role, text if text else "", tuple(calls), call_id)
+    return Turn(role, text if text else "", tuple(calls), call_id)
 
 
-def _tool(tool: Tool) -> eng.ToolSpec:
-    return eng.ToolSpec(
+def _tool(tool: Tool) -> ToolSpec:
+    return ToolSpec(
         tool.name, msgspec.json.decode(tool.schema, type=dict[str, object]), tool.description
     )
 
 
-def _constraint(conversation: Conversation) -> eng.Constraint | None:
+def _constraint(conversation: Conversation) -> Constraint | None:
     choice = conversation.tool_choice
     if conversation.tools and choice.mode in ("required", "named"):
         tools = [tool for tool in conversation.tools if choice.name in (None, tool.name)]
-        return eng.forced_calls(tuple(map(_tool, tools)), parallel=conversation.parallel_tool_calls)
+        return forced_calls(tuple(map(_tool, tools)), parallel=conversation.parallel_tool_calls)
     wanted = conversation.response_format
     if wanted.kind == "json_object":
-        return eng.json_object()
+        return json_object()
     if wanted.kind == "json_schema" and wanted.schema is not None:
-        return eng.json_schema(msgspec.json.decode(wanted.schema, type=dict[str, object]))
+        return json_schema(msgspec.json.decode(wanted.schema, type=dict[str, object]))
     return None
 
 
-def _sampling(asked: Sampling, call: Call, choice: int) -> eng.Sampling:
+def _sampling(asked: Sampling, call: Call, choice: int) -> EngineSampling:
     own = call.defaults
     seed = asked.seed
-    return eng.Sampling(
+    return EngineSampling(
         temperature=_first(asked.temperature, own.temperature, 1.0),
         top_p=_first(asked.top_p, own.top_p, 1.0),
         top_k=int(_first(asked.top_k, own.top_k, 0)),
@@ -412,30 +452,30 @@ def _top_logprobs(sampling: Sampling) -> int | None:
     return sampling.top_logprobs if sampling.logprobs else None
 
 
-def _logprobs(prob: eng.Logprob) -> LogProbs:
+def _logprobs(prob: Logprob) -> LogProbs:
     top = tuple((other.text, other.logprob) for other in prob.top)
     return LogProbs(prob.text, prob.logprob, top)
 
 
-def _house_error(error: eng.EngineError) -> TokenhouseError:
+def _house_error(error: EngineError) -> TokenhouseError:
     """What the engine says, by whose fault it is."""
     match error:
-        case eng.ContextTooLong():
+        case ContextTooLong():
             return ContextExceeded(
                 prompt=error.prompt_tokens, max_tokens=error.max_tokens, context=error.n_ctx
             )
-        case eng.BadConversation():
+        case BadConversation():
             param = "messages" if error.index is None else f"messages[{error.index}]"
             return CallerError(str(error), param=param)
-        case eng.SchemaRefused():
+        case SchemaRefused():
             return CallerError(str(error), param="response_format", code="invalid_schema")
-        case eng.RequestRefused():
+        case RequestRefused():
             return CallerError(str(error))
-        case eng.EngineBusy():
+        case EngineBusy():
             return UpstreamError(str(error), status=503, code="engine_busy", retry_after_s=2)
-        case eng.EngineDown():
+        case EngineDown():
             return UpstreamError(str(error), status=503, code="engine_down", retry_after_s=2)
-        case eng.EngineFault():
+        case EngineFault():
             return UpstreamError(str(error), code="engine_fault")
         case _:
             return UpstreamError(str(error), status=503, code="model_not_ready", retry_after_s=30)

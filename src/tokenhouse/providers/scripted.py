@@ -76,6 +76,9 @@ class Scripted:
         """Always: there are no weights to miss."""
         return True
 
+    def why_not(self, upstream_model: str) -> str | None:
+        """Never anything."""
+
     def check(self, request: Request, upstream_model: str) -> None:
         """Takes everything that a dialect can parse."""
 

@@ -1,0 +1,38 @@
+"""HTTP for machines: inference routes per dialect, receipts, models, health, metrics.
+
+Parses, calls the relay (inference) or billing and access (everything else), and renders. Refuses to
+know providers, the engine, SQL and the ledger.
+"""
+
+from tokenhouse.api.cors import Cors
+from tokenhouse.api.fronts import ChatFront
+from tokenhouse.api.generation import Generation
+from tokenhouse.api.http import Handler, Receive, Scope, Send
+from tokenhouse.api.inference import Inference, Limits
+from tokenhouse.api.models import Models
+from tokenhouse.api.router import GET_PREFIXES, Router, inference_paths
+from tokenhouse.api.server import Server, ServerSettings, listen, uvicorn_server
+from tokenhouse.api.status import Status
+from tokenhouse.api.totals import Totals
+
+__all__ = [
+    "GET_PREFIXES",
+    "ChatFront",
+    "Cors",
+    "Generation",
+    "Handler",
+    "Inference",
+    "Limits",
+    "Models",
+    "Receive",
+    "Router",
+    "Scope",
+    "Send",
+    "Server",
+    "ServerSettings",
+    "Status",
+    "Totals",
+    "inference_paths",
+    "listen",
+    "uvicorn_server",
+]

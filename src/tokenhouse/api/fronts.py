@@ -1,0 +1,84 @@
+"""The dialects as routes see them: parse, encode, refuse. One small class each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tokenhouse.chat import Event, Request, Usage
+from tokenhouse.errors import TokenhouseError
+from tokenhouse.wire import body_key, error_body, openai_chat, sse
+
+
+class Encoder(Protocol):
+    """Events → frames of one dialect's stream."""
+
+    def encode(self, event: Event) -> bytes: ...
+
+    def closing(self, usage: Usage, cost: int | None) -> bytes: ...
+
+    def error(self, error: TokenhouseError) -> bytes: ...
+
+
+class Named(Protocol):
+    """What an encoder must know of an answer."""
+
+    @property
+    def answer_id(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def created_s(self) -> int: ...
+
+
+class Front(Protocol):
+    """One dialect. ``keep_alive`` is a frame that every client of it skips."""
+
+    answer_prefix: str
+    keep_alive: bytes
+
+    def parse(self, body: bytes, *, default_model: str) -> Request: ...
+
+    def body_key(self, body: bytes) -> str | None: ...
+
+    def encoder(self, named: Named, request: Request) -> Encoder: ...
+
+    def whole(
+        self, named: Named, events: Sequence[Event], usage: Usage, cost: int | None
+    ) -> bytes: ...
+
+    def error_body(self, error: TokenhouseError, request_id: str) -> bytes: ...
+
+
+class ChatFront:
+    """``POST /v1/chat/completions``."""
+
+    answer_prefix = "chatcmpl-"
+    keep_alive = sse.comment("TOKENHOUSE PROCESSING")
+
+    def parse(self, body: bytes, *, default_model: str) -> Request:
+        return openai_chat.parse(body, default_model=default_model)
+
+    def body_key(self, body: bytes) -> str | None:
+        return body_key(body)
+
+    def encoder(self, named: Named, request: Request) -> Encoder:
+        return openai_chat.StreamEncoder(
+            answer_id=named.answer_id,
+            model=named.model,
+            created_s=named.created_s,
+            include_usage=request.include_usage,
+        )
+
+    def whole(self, named: Named, events: Sequence[Event], usage: Usage, cost: int | None) -> bytes:
+        encoder = openai_chat.WholeEncoder(
+            answer_id=named.answer_id, model=named.model, created_s=named.created_s
+        )
+        for event in events:
+            encoder.add(event)
+        return encoder.closing(usage, cost)
+
+    def error_body(self, error: TokenhouseError, request_id: str) -> bytes:
+        return error_body(error, request_id)

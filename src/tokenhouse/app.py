@@ -1,0 +1,204 @@
+"""The composition root: a house from its settings. The only place where rooms are built.
+
+``build(config)`` composes and starts nothing; the ASGI lifespan (or ``start`` and ``stop``) does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from tokenhouse import starter
+from tokenhouse.access import Access
+from tokenhouse.api import (
+    GET_PREFIXES,
+    ChatFront,
+    Cors,
+    Generation,
+    Handler,
+    Inference,
+    Limits,
+    Models,
+    Receive,
+    Router,
+    Scope,
+    Send,
+    Status,
+    Totals,
+    inference_paths,
+)
+from tokenhouse.app_providers import Providing, make_providers, why_nothing_answers
+from tokenhouse.billing import Billing
+from tokenhouse.catalogue import Catalogue
+from tokenhouse.clock import Clock, SystemClock
+from tokenhouse.config import Config
+from tokenhouse.errors import HouseError
+from tokenhouse.relay import Relay
+from tokenhouse.routing import Health
+from tokenhouse.store import SqliteStore
+from tokenhouse.wire import error_body
+
+log = logging.getLogger("tokenhouse")
+
+
+def build(config: Config, *, clock: Clock | None = None) -> House:
+    """A house, ready to be started. ConfigError and HouseError name what is wrong with it."""
+    return House(config, SystemClock() if clock is None else clock)
+
+
+class House:
+    """One process's house: an ASGI application with everything behind it."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self.config = config
+        self.clock = clock
+        self.catalogue = make_catalogue(config)
+        self.providing: Providing = make_providers(config, self.catalogue)
+        self.store = open_store(config, clock)
+        self.billing = Billing(self.store, self.store, self.store, clock=clock)
+        self.access = Access(
+            self.store, clock=clock, failed_keys_per_minute=config.server.failed_keys_per_minute
+        )
+        self.totals = Totals()
+        self.relay = Relay(
+            self.catalogue,
+            self.providing.providers,
+            self.store,
+            clock=clock,
+            health=Health(
+                clock,
+                failures_to_open=config.routing.failures_to_open,
+                probe_after_s=config.routing.probe_after_s,
+            ),
+            counters=self.providing.counters,
+        )
+        self.started = False
+        self.failure: HouseError | None = None
+        self._router = self._routes()
+
+    async def start(self) -> None:
+        """Open the store (expiring what a dead process held) and begin to load the starter."""
+        private_directory(self.config.data_dir)
+        await self.store.start(serve=True)
+        for engine in self.providing.eager:
+            engine.begin()
+        self.started = True
+
+    async def stop(self) -> None:
+        """Stop engines, close connections, finish what was said to the store. Idempotent."""
+        self.started = False
+        for provider in self.providing.providers.values():
+            await provider.aclose()
+        for client in self.providing.clients:
+            await client.aclose()
+        await self.store.stop()
+
+    def reload(self, config: Config) -> None:
+        """Take catalogue, plans and limits from ``config``; requests under way keep what they have."""
+        catalogue = make_catalogue(config)
+        self.relay.catalogue = catalogue
+        self.catalogue = catalogue
+        log.info("settings read again: %d models", len(catalogue.models))
+
+    def silent_models(self) -> Mapping[str, str]:
+        """Model id → why it can't answer now."""
+        return why_nothing_answers(self.providing, self.catalogue)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._router(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.start()
+        except HouseError as error:
+            self.failure = error
+            await self.stop()
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _routes(self) -> Router:
+        server = self.config.server
+        limits = Limits(
+            body_max=server.max_body,
+            keyless_body_max=server.max_keyless_body,
+            deadline_s=server.request_deadline_s,
+            keep_alive_s=server.keepalive_s,
+        )
+        chat = Inference(
+            ChatFront(),
+            self.relay,
+            self.access,
+            clock=self.clock,
+            limits=limits,
+            totals=self.totals,
+        )
+        models = Models(lambda: self.catalogue, self._can_answer, clock=self.clock)
+        status = Status(self.totals, readiness=self._readiness, gauges=self._gauges)
+        exact: dict[tuple[str, str], Handler] = {
+            **dict.fromkeys(inference_paths("chat/completions"), chat),
+            ("GET", "/health"): status.health,
+            ("GET", "/ready"): status.ready,
+            ("GET", "/metrics"): status.metrics,
+            ("GET", "/api/v1/generation"): Generation(self.billing, self.access, clock=self.clock),
+        }
+        prefixes: dict[tuple[str, str], Handler] = {}
+        for prefix in (*GET_PREFIXES, "/api/v1/"):
+            exact["GET", prefix + "models"] = models.listing
+            prefixes["GET", prefix + "models/"] = models.one
+        return Router(
+            exact,
+            prefixes,
+            clock=self.clock,
+            cors=Cors(server.cors_origins),
+            error_body=error_body,
+        )
+
+    def _can_answer(self, model_id: str) -> bool:
+        return self.relay.can_answer(self.catalogue.resolve(model_id))
+
+    def _readiness(self) -> Mapping[str, str | None]:
+        model = self.relay.default_model()
+        return {
+            "store": None if self.started else "the store is not open",
+            "models": "no model can answer now" if model is None else None,
+        }
+
+    def _gauges(self) -> Mapping[str, float]:
+        totals = self.relay.totals
+        return {
+            "tokenhouse_requests_admitted_total": totals.admitted,
+            "tokenhouse_requests_refused_total": totals.refused,
+            "tokenhouse_attempts_failed_total": sum(totals.failed_attempts.values()),
+            "tokenhouse_models_ready": sum(map(self.relay.can_answer, self.catalogue.models)),
+        }
+
+
+def make_catalogue(config: Config) -> Catalogue:
+    """The catalogue of ``config``; ConfigError names every mistake."""
+    return Catalogue.build(config, starter_prompt=starter.system_prompt_template())
+
+
+def open_store(config: Config, clock: Clock) -> SqliteStore:
+    """The store of ``config``, not yet started. HouseError for one that this version can't open."""
+    url = config.store.url
+    if not url.startswith("sqlite:///"):
+        raise HouseError(
+            "store.url: this version keeps its books in SQLite; write sqlite:///PATH.",
+            code="config_invalid",
+        )
+    path = Path(url.removeprefix("sqlite:///"))
+    return SqliteStore(path, clock=clock, durability=config.store.durability)
+
+
+def private_directory(path: Path) -> None:
+    """Make the data directory, readable by its owner alone (0700)."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)

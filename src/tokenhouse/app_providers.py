@@ -1,0 +1,216 @@
+"""Providers from their settings: which clients, engines and tokenizers this house needs."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tokenhouse import starter
+from tokenhouse.catalogue import STARTER, Catalogue, Model
+from tokenhouse.config import (
+    Config,
+    EngineProviderConfig,
+    Network,
+    ProviderConfig,
+    ScriptedProviderConfig,
+    UpstreamConfig,
+)
+from tokenhouse.engine import (
+    Encoder,
+    Engine,
+    EngineError,
+    EngineSettings,
+    ModelSpec,
+    check_v7,
+    load_tekken,
+)
+from tokenhouse.errors import HouseError
+from tokenhouse.providers import (
+    EngineModel,
+    EngineProvider,
+    OpenAIProvider,
+    OpenAISettings,
+    Provider,
+    Scripted,
+)
+from tokenhouse.relay import TokenCounter
+from tokenhouse.transport import Client, Limits, Proxies, Proxy
+
+log = logging.getLogger("tokenhouse")
+
+ENGINE_COMMAND = "pip install 'tokenhouse[engine]'"
+_ENGINE_PACKAGES = ("xllamacpp", "tiktoken", "llguidance")
+
+
+@dataclass(slots=True)
+class Providing:
+    """The providers of a house, the clients to close after them, and counters by tokenizer name.
+
+    ``engine_missing``: an engine is configured but its packages are not installed.
+    """
+
+    providers: dict[str, Provider] = field(default_factory=dict[str, Provider])
+    clients: list[Client] = field(default_factory=list[Client])
+    counters: dict[str, TokenCounter] = field(default_factory=dict[str, TokenCounter])
+    eager: list[Engine] = field(default_factory=list[Engine])
+    engine_missing: bool = False
+
+
+def make_providers(config: Config, catalogue: Catalogue) -> Providing:
+    """Every provider of ``config``. HouseError names what can't be built and the mend."""
+    providing = Providing()
+    for settings in config.providers:
+        providing.providers[settings.name] = _make(settings, config, catalogue, providing)
+    return providing
+
+
+def _make(
+    settings: ProviderConfig, config: Config, catalogue: Catalogue, providing: Providing
+) -> Provider:
+    match settings:
+        case UpstreamConfig():
+            return _upstream(settings, config.network, providing)
+        case EngineProviderConfig():
+            return _engine(settings, config, catalogue, providing)
+        case ScriptedProviderConfig():
+            return Scripted(
+                settings.name,
+                reply=settings.reply,
+                first_event_delay_s=settings.first_event_delay_s,
+                event_delay_s=settings.event_delay_s,
+                failure=settings.failure,
+                failure_status=settings.failure_status,
+            )
+
+
+def _upstream(settings: UpstreamConfig, network: Network, providing: Providing) -> Provider:
+    if settings.kind != "openai":
+        raise HouseError(
+            f"providers.{settings.name}.kind: this version speaks to openai, engine and scripted "
+            f"providers, not yet to {settings.kind}.",
+            code="config_invalid",
+        )
+    limits = Limits(
+        connect_timeout_s=settings.connect_timeout_s,
+        headers_timeout_s=settings.first_event_timeout_s,
+        idle_timeout_s=settings.idle_timeout_s,
+        connections_per_origin_max=settings.connections,
+    )
+    client = Client(limits, ca_file=network.ssl_cert_file or None, proxies=_proxies(network))
+    providing.clients.append(client)
+    key = settings.api_key
+    return OpenAIProvider(
+        settings.name,
+        OpenAISettings(
+            base_url=settings.base_url,
+            api_key=None if key is None else key.reveal(),
+            priced_words=settings.priced_words,
+        ),
+        client=client,
+    )
+
+
+def _proxies(network: Network) -> Proxies | None:
+    if not network.https_proxy:
+        return None
+    return Proxies(https=Proxy.parse(network.https_proxy), no_proxy=network.no_proxy)
+
+
+def _engine(
+    settings: EngineProviderConfig, config: Config, catalogue: Catalogue, providing: Providing
+) -> Provider:
+    limits = Limits(
+        headers_timeout_s=settings.first_event_timeout_s, idle_timeout_s=settings.idle_timeout_s
+    )
+    client = Client(limits)
+    providing.clients.append(client)
+    models: dict[str, EngineModel] = {}
+    failures: dict[str, str] = {}
+    missing = [name for name in _ENGINE_PACKAGES if importlib.util.find_spec(name) is None]
+    for model, upstream_model in _models_of(settings.name, catalogue):
+        if missing:
+            providing.engine_missing = True
+            failures[upstream_model] = f"the engine is not installed: run {ENGINE_COMMAND}"
+            continue
+        made = _engine_model(model, settings, Path(config.engine.weights_dir), providing)
+        if isinstance(made, EngineModel):
+            models[upstream_model] = made
+        else:
+            failures[upstream_model] = made
+    return EngineProvider(settings.name, models, client=client, failures=failures)
+
+
+def _models_of(provider: str, catalogue: Catalogue) -> list[tuple[Model, str]]:
+    return [
+        (model, route.model)
+        for model in catalogue.models
+        for route in model.routes
+        if route.provider == provider
+    ]
+
+
+def _engine_model(
+    model: Model, settings: EngineProviderConfig, weights_dir: Path, providing: Providing
+) -> EngineModel | str:
+    """The model's engine (cold) and encoder, or why it can't run here."""
+    weights, tokenizer = _files(model, weights_dir)
+    if weights is None:
+        return f'its row names no weights; set weights = "FILE.gguf" for {model.id}'
+    if not weights.is_file():
+        return f"its weights are not here: put {weights.name} into {weights.parent}"
+    if tokenizer is None or not tokenizer.is_file():
+        wanted = "a tekken.json" if tokenizer is None else tokenizer.name
+        return f"its tokenizer is not here: put {wanted} into {weights.parent}"
+    try:
+        tekken = load_tekken(tokenizer)
+        check_v7(tekken)
+    except EngineError as error:
+        return str(error)
+    engine = Engine(
+        ModelSpec(model.id, weights, settings.context or model.context_length),
+        EngineSettings(
+            slots=settings.slots,
+            threads=settings.threads or None,
+            n_batch=settings.batch,
+            gpu_layers=settings.gpu_layers,
+            cache_ram_mib=settings.cache >> 20,
+            load_timeout_s=settings.start_timeout_s,
+        ),
+    )
+    if model.weights == STARTER:
+        providing.eager.append(engine)
+    if model.tokenizer is not None:
+        providing.counters[model.tokenizer] = lambda text: len(tekken.encode(text))
+    return EngineModel(engine, Encoder(tekken, tokenizer))
+
+
+def _files(model: Model, weights_dir: Path) -> tuple[Path | None, Path | None]:
+    tokenizer: Path | None
+    if model.tokenizer == STARTER:
+        tokenizer = starter.tokenizer_path()
+    elif model.tokenizer is not None and model.tokenizer.endswith(".json"):
+        tokenizer = weights_dir / model.tokenizer
+    else:
+        tokenizer = weights_dir / "tekken.json"
+    if model.weights is None:
+        return None, tokenizer
+    if model.weights == STARTER:
+        return starter.weights_path(), tokenizer
+    return weights_dir / model.weights, tokenizer
+
+
+def why_nothing_answers(providing: Providing, catalogue: Catalogue) -> Mapping[str, str]:
+    """Model id → why it can't answer now, for every offered model that can't."""
+    found: dict[str, str] = {}
+    for model in catalogue.models:
+        reasons = [
+            providing.providers[route.provider].why_not(route.model)
+            for route in model.routes
+            if route.provider in providing.providers
+        ]
+        if not reasons or all(reason is not None for reason in reasons):
+            found[model.id] = next(filter(None, reasons), "it has no route")
+    return found

@@ -1,0 +1,181 @@
+"""Serving: the process around a house. Logs, signals, the first run, the words that it prints."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import shlex
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from tokenhouse import money
+from tokenhouse.api import ServerSettings, listen, uvicorn_server
+from tokenhouse.app import House, build
+from tokenhouse.app_providers import ENGINE_COMMAND
+from tokenhouse.config import Config, ConfigError
+from tokenhouse.errors import HouseError
+
+log = logging.getLogger("tokenhouse")
+
+FIRST_ACCOUNT = "you"
+
+
+def run(config: Config, *, reload: Callable[[], Config] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; the exit code. ``reload`` reads the settings again (SIGHUP).
+
+    Prints where it serves, and on the first run the new account's key with a line to try it.
+    HouseError when it can't listen or open its books.
+    """
+    set_up_logging(config.server.log_format)
+    settings = ServerSettings(
+        host=config.server.host,
+        port=config.server.port,
+        header_timeout_s=config.server.header_timeout_s,
+        header_bytes_max=config.server.max_header,
+        shutdown_grace_s=round(config.server.shutdown_grace_s),
+    )
+    try:
+        bound = listen(settings)
+    except OSError as error:
+        raise HouseError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Choose another address with --host and --port.",
+            code="cannot_listen",
+        ) from None
+    with bound:
+        config = _with_port(config, bound.getsockname()[1])
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_Serving(build(config), reload).run(settings, bound))
+
+
+def _with_port(config: Config, port: int) -> Config:
+    """With port 0 the system chose one: it belongs into the public URL."""
+    server = config.server
+    if server.port != 0:
+        return config
+    url = f"{server.public_url.removesuffix(':0')}:{port}"
+    return replace(config, server=replace(server, port=port, public_url=url))
+
+
+class _Serving:
+    def __init__(self, house: House, reload: Callable[[], Config] | None) -> None:
+        self._house = house
+        self._reload = reload
+
+    async def run(self, settings: ServerSettings, bound: socket.socket) -> int:
+        server = uvicorn_server(self._house, settings, started=self._announce)
+        if self._reload is not None and hasattr(signal, "SIGHUP"):
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGHUP, self._read_again)
+        await server.serve(sockets=[bound])
+        if self._house.failure is not None:
+            raise self._house.failure
+        return 0
+
+    async def _announce(self) -> None:
+        """It listens: say so, and on the first run hand out the key."""
+        house = self._house
+        url = house.config.server.public_url
+        _say(f"Tokenhouse is serving at {url}")
+        if house.providing.engine_missing:
+            _say(f"The engine is not installed; models that run here are hidden: {ENGINE_COMMAND}")
+        secret = await first_key(house)
+        if secret is not None:
+            _say(welcome(house, url, secret))
+
+    def _read_again(self) -> None:
+        assert self._reload is not None
+        try:
+            self._house.reload(self._reload())
+        except (ConfigError, HouseError) as error:
+            log.error("settings not taken, the old ones stay: %s", error)
+
+
+def _say(text: str) -> None:
+    """To stdout, at once: somebody may be reading it through a pipe."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+async def first_key(house: House) -> str | None:
+    """On a house without accounts: make one on the default plan and a key; the key's secret."""
+    if await house.billing.accounts():
+        return None
+    plan = house.catalogue.default_plan
+    account = await house.billing.create_account(FIRST_ACCOUNT, "" if plan is None else plan.name)
+    made = await house.billing.create_key(account.id, "first key")
+    return made.secret
+
+
+def welcome(house: House, url: str, secret: str) -> str:
+    """What the first run prints: the key, and a line that pastes as it stands."""
+    plan = house.catalogue.default_plan
+    granted = "" if plan is None else f", ${money.usd(plan.monthly_grant)} granted each month"
+    name = "" if plan is None else f" (plan {plan.name}{granted})"
+    model = house.relay.default_model() or "tokenhouse/starter"
+    body = json.dumps(
+        {"model": model, "messages": [{"role": "user", "content": "What can you do?"}]}
+    )
+    return "\n".join(
+        (
+            "",
+            f"An account was made for you: {FIRST_ACCOUNT}{name}.",
+            "Its key, shown this once:",
+            "",
+            f"  {secret}",
+            "",
+            "Ask something:",
+            "",
+            f"  curl {url}/v1/chat/completions \\",
+            f"    -H {shlex.quote('Authorization: Bearer ' + secret)} \\",
+            "    -H 'Content-Type: application/json' \\",
+            f"    -d {shlex.quote(body)}",
+            "",
+        )
+    )
+
+
+def set_up_logging(form: str) -> None:
+    """Log to stderr as text or as one JSON object a line."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines() if form == "json" else logging.Formatter(_TEXT))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    # the server's own lines about starting and stopping say nothing that we don't
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.access").disabled = True
+
+
+_TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class _JsonLines(logging.Formatter):
+    """``{"time", "level", "logger", "message"}`` and whatever ``extra`` carries as ``fields``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{record.msecs:03.0f}",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        request_id = getattr(record, "request_id", None)
+        if request_id is not None:
+            line["request_id"] = request_id
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

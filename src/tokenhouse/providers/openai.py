@@ -1,0 +1,228 @@
+"""Any API that speaks OpenAI's chat completions: vLLM, SGLang, llama-server, a reseller, OpenAI.
+
+A request of the same dialect takes the lossless lane: its body is edited at the top level only and
+the answer's frames pass as they are. Any other dialect goes through ``chat``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from tokenhouse.chat import Event, Opened, Request, Sampling
+from tokenhouse.errors import CallerError, TokenhouseError, UpstreamError
+from tokenhouse.providers.base import Call
+from tokenhouse.providers.failures import transport_failure
+from tokenhouse.transport import (
+    Answer,
+    Client,
+    HeaderBlock,
+    Limits,
+    Origin,
+    TransportError,
+    header_block,
+)
+from tokenhouse.wire import openai_chat
+
+_ERROR_BYTES_MAX = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAISettings:
+    """``base_url`` with or without its closing ``/v1``. ``priced_words``: further request fields that
+    are refused because they can change the price."""
+
+    base_url: str
+    api_key: str | None = None
+    priced_words: tuple[str, ...] = ()
+    limits: Limits | None = None
+
+
+class OpenAIProvider:
+    """Provider kind ``openai``. Raises ValueError for a base URL that can't be used."""
+
+    def __init__(self, name: str, settings: OpenAISettings, *, client: Client) -> None:
+        self._name = name
+        self._client = client
+        self._origin, path = Origin.parse(settings.base_url)
+        self._path = path.removesuffix("/v1").encode() + b"/v1/chat/completions"
+        self._limits = settings.limits
+        self._priced = frozenset(settings.priced_words)
+        headers = [(b"content-type", b"application/json")]
+        if settings.api_key:
+            headers.append((b"authorization", b"Bearer " + settings.api_key.encode()))
+        self._headers: HeaderBlock = header_block(headers)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def ready(self, upstream_model: str) -> bool:
+        """Nobody knows before it is asked; health learns from failures."""
+        del upstream_model
+        return True
+
+    def why_not(self, upstream_model: str) -> str | None:
+        del upstream_model
+        return None
+
+    def check(self, request: Request, upstream_model: str) -> None:
+        """Refuse fields that can change who answers or what it costs: no row prices them."""
+        del upstream_model
+        word = None
+        if request.dialect == "openai_chat":
+            word = openai_chat.priced_words(request)
+        if word is None and self._priced:
+            word = next(iter(sorted(self._priced & request.fields)), None)
+        if word is not None:
+            raise CallerError(
+                f"The field {word} can change who answers or what it costs, and this model has no "
+                "price for it: leave it out.",
+                param=word,
+                code="unpriced_field",
+            )
+
+    async def count(self, call: Call) -> int | None:
+        del call
+        return None
+
+    async def open(self, call: Call) -> Passing:
+        request = call.request
+        lossless = request.dialect == "openai_chat"
+        body = _passed_body(call) if lossless else _built_body(call)
+        try:
+            answer = await self._client.send(
+                self._origin,
+                b"POST",
+                self._path,
+                headers=self._headers,
+                body=body,
+                limits=self._limits,
+            )
+        except TransportError as error:
+            raise transport_failure(error, call.public_model) from error
+        if answer.status == 200:
+            return Passing(answer, call, lossless=lossless)
+        try:
+            raise await _refusal(answer, call)
+        finally:
+            await answer.aclose()
+
+    async def aclose(self) -> None:
+        """The client is shared; whoever made it closes it."""
+
+
+class Passing:
+    """A running answer of an OpenAI-shaped provider, in either lane, streamed or whole."""
+
+    __slots__ = ("_answer", "_call", "_lossless", "_opened", "_reader", "_streamed")
+
+    def __init__(self, answer: Answer, call: Call, *, lossless: bool) -> None:
+        self._answer = answer
+        self._call = call
+        self._lossless = lossless
+        self._opened = False
+        kind = answer.header(b"content-type") or b"text/event-stream"
+        # A provider that does not stream answers a streamed request with JSON: take it whole.
+        asked = call.request.stream or not lossless
+        self._streamed = asked and not kind.startswith(b"application/json")
+        self._reader = _reader(call, lossless=lossless) if self._streamed else None
+
+    async def read(self) -> Sequence[Event]:
+        events: list[Event] = []
+        if not self._opened:
+            self._opened = True
+            upstream_id = self._answer.header(b"x-request-id")
+            name = None if upstream_id is None else upstream_id.decode("latin-1")[:128]
+            events.append(Opened(name))
+        try:
+            if self._reader is None:
+                events += self._whole(await self._answer.read_all())
+                return events
+            self._reader.check()
+            while True:
+                data = await self._answer.read()
+                found = self._reader.feed(data) if data else self._reader.closed()
+                if found:
+                    events += found
+                    return events
+                if not data:
+                    raise UpstreamError("The provider's answer was empty.", code="upstream_cut")
+        except TransportError as error:
+            raise transport_failure(error, self._call.public_model) from error
+
+    async def aclose(self) -> None:
+        await self._answer.aclose()
+
+    def _whole(self, body: bytes) -> list[Event]:
+        call = self._call
+        if self._lossless and not call.request.stream:
+            return openai_chat.pass_whole(body, answer_id=call.answer_id, model=call.public_model)
+        return openai_chat.translate_whole(body, answer_id=call.answer_id, model=call.public_model)
+
+
+def _reader(call: Call, *, lossless: bool) -> openai_chat.StreamReader:
+    if lossless:
+        return openai_chat.PassingReader(
+            answer_id=call.answer_id,
+            model=call.public_model,
+            include_usage=call.request.include_usage,
+        )
+    return openai_chat.TranslatingReader(answer_id=call.answer_id, model=call.public_model)
+
+
+def _passed_body(call: Call) -> bytes:
+    return openai_chat.upstream_body(
+        call.request,
+        model=call.upstream_model,
+        max_tokens=call.max_tokens,
+        defaults=_defaults(call.defaults),
+        system_prompt=call.system_prompt,
+    )
+
+
+def _built_body(call: Call) -> bytes:
+    return openai_chat.build_upstream_body(
+        call.request.conversation(),
+        model=call.upstream_model,
+        stream=True,
+        max_tokens=call.max_tokens,
+        n=call.request.n,
+        defaults=_defaults(call.defaults),
+    )
+
+
+def _defaults(sampling: Sampling) -> dict[str, float] | None:
+    if sampling == _NOTHING:
+        return None
+    found = {
+        field.name: getattr(sampling, field.name)
+        for field in fields(sampling)
+        if field.name not in ("stop", "logit_bias", "logprobs", "top_logprobs")
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+_NOTHING = Sampling()
+
+
+async def _refusal(answer: Answer, call: Call) -> TokenhouseError:
+    """The error behind an answer that is not 200."""
+    try:
+        body = await answer.read_all(_ERROR_BYTES_MAX)
+    except TransportError:
+        body = b""
+    return openai_chat.upstream_error(
+        answer.status,
+        body,
+        retry_after_s=_retry_after_s(answer),
+        upstream_model=call.upstream_model,
+        public_model=call.public_model,
+    )
+
+
+def _retry_after_s(answer: Answer) -> float | None:
+    value = answer.header(b"retry-after")
+    if value is not None and value.isdigit():
+        return float(value[:9])
+    return None
