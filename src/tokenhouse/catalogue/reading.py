@@ -18,12 +18,24 @@ from tokenhouse.config import (
     RouteRow,
     did_you_mean,
 )
+from tokenhouse.money import (
+    NANODOLLARS_PER_DOLLAR,
+    MoneyError,
+    amount_from_usd,
+    rate_from_usd_per_million,
+    usd,
+)
+
+FEE_MAX: Final = 1000 * NANODOLLARS_PER_DOLLAR
+"""The most that an image or a request can cost beside its tokens, in nanodollars."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*/[A-Za-z0-9][A-Za-z0-9._:-]*", re.ASCII)
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}", re.ASCII)
 _PLAN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _MODALITIES: Final = ("text", "image", "audio", "file", "video")
 _CAPABILITIES: Final = ("streaming", "tools", "json", "reasoning", "logprobs")
+_RATES: Final = ("input", "output", "cache_read", "cache_write", "reasoning")
+_FEES: Final = ("image", "request")
 _FREE: Final = Price(input=0, output=0, free=True)
 
 
@@ -61,8 +73,16 @@ def read_plans(reader: Reader, tables: Mapping[str, object]) -> tuple[Plan, ...]
         if _PLAN.fullmatch(name) is None:
             reader.wrong(where, "a plan's name is lower-case letters, digits, - and _")
         row = reader.section(PlanRow, table, where)
-        limits = {field.name: getattr(row, field.name) for field in fields(PlanRow)}
-        plans.append(Plan(name=name, **limits))
+        plans.append(
+            Plan(
+                name=name,
+                monthly_grant=_exact(reader, row.monthly_grant, where, "monthly_grant") or 0,
+                requests_per_minute=row.requests_per_minute,
+                tokens_per_minute=row.tokens_per_minute,
+                concurrent_requests=row.concurrent_requests,
+                queue_depth=row.queue_depth,
+            )
+        )
     return tuple(plans)
 
 
@@ -124,33 +144,49 @@ def _price(reader: Reader, row: ModelRow, where: str) -> Price | None:
     if row.price is None:
         return _FREE if row.free else None
     where = f"{where}.price"
-    known = len(reader.problems)
     written = reader.section(PriceRow, row.price, where)
-    rates = {field.name: getattr(written, field.name) for field in fields(PriceRow)}
+    rates = {name: _exact(reader, getattr(written, name), where, name) for name in _RATES}
+    fees = {name: _exact(reader, getattr(written, name), where, name) for name in _FEES}
     if row.free:
-        for name, rate in rates.items():
-            if rate:
+        for name, number in (*rates.items(), *fees.items()):
+            if number:
                 reader.wrong(
                     f"{where}.{name}", "a free model has no price; leave out price or free"
                 )
         return _FREE
     for name in ("input", "output"):
-        if rates[name] is None and name not in row.price:
+        if name not in row.price:
             reader.wrong(f"{where}.{name}", "is missing; a price names input and output")
-    for name in ("input", "output", "cache_read", "cache_write", "reasoning"):
-        if rates[name] == 0:
+    for name, rate in rates.items():
+        if rate == 0:
             reader.wrong(f"{where}.{name}", 'is "0": nothing is free by accident; say free = true')
-    if len(reader.problems) > known or written.input is None or written.output is None:
+    into, out = rates["input"], rates["output"]
+    if into is None or out is None:
         return None
     return Price(
-        input=written.input,
-        output=written.output,
-        cache_read=written.cache_read,
-        cache_write=written.cache_write,
-        reasoning=written.reasoning,
-        image=(written.image or 0) * 1000,
-        request=(written.request or 0) * 1000,
+        input=into,
+        output=out,
+        cache_read=rates["cache_read"],
+        cache_write=rates["cache_write"],
+        reasoning=rates["reasoning"],
+        image=(fees["image"] or 0) * 1000,
+        request=(fees["request"] or 0) * 1000,
     )
+
+
+def _exact(reader: Reader, text: str | None, where: str, name: str) -> int | None:
+    """A rate in picodollars per token, or a fee in nanodollars; None where none is written."""
+    if text is None:
+        return None
+    try:
+        number = rate_from_usd_per_million(text) if name in _RATES else amount_from_usd(text)
+    except MoneyError as error:
+        reader.wrong(f"{where}.{name}", str(error))
+        return None
+    if name in _FEES and number > FEE_MAX:
+        reader.wrong(f"{where}.{name}", f'"{text}" is more than {usd(FEE_MAX)} USD for one')
+        return None
+    return number
 
 
 def _routes(

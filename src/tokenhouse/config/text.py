@@ -11,16 +11,12 @@ import textwrap
 from dataclasses import dataclass
 from typing import Final
 
-from tokenhouse.config_fields import specs, toml
-from tokenhouse.config_sections import (
+from tokenhouse.config.fields import Declared, declared, toml
+from tokenhouse.config.rows import DefaultsRow, ModelRow, PlanRow, PriceRow, RouteRow
+from tokenhouse.config.sections import (
     CatalogueConfig,
-    DefaultsRow,
     EngineConfig,
     EngineProviderConfig,
-    ModelRow,
-    PlanRow,
-    PriceRow,
-    RouteRow,
     RoutingConfig,
     ScriptedProviderConfig,
     ServerConfig,
@@ -117,11 +113,11 @@ def commented_default() -> str:
             continue
         lines.extend(_prose(part.intro))
         lines.append(f"#{part.header}" if part.example else part.header)
-        for name, spec, default in specs(part.kind):
-            lines.extend(_prose(spec.doc))
-            needed = name == "kind" and not part.example
-            shown = spec.shown if spec.shown is not None else toml(default)
-            lines.append(f"{'' if needed else '#'}{name} = {shown}")
+        for each in declared(part.kind):
+            lines.extend(_prose(each.key.doc))
+            needed = each.name == "kind" and not part.example
+            shown = toml(each.default) if each.key.shown is None else each.key.shown
+            lines.append(f"{'' if needed else '#'}{each.name} = {shown}")
         lines.append("")
     return "\n".join(lines)
 
@@ -129,17 +125,16 @@ def commented_default() -> str:
 def reference() -> tuple[Entry, ...]:
     """Every key, in the file's order."""
     return tuple(
-        Entry(
-            f"{part.path}.{name}",
-            spec.form,
-            (toml(default) if default is not None else "")
-            if spec.shown is None or default is None
-            else spec.shown,
-            spec.doc,
-        )
+        Entry(f"{part.path}.{each.name}", each.form, _default(each), each.key.doc)
         for part in _PARTS
-        for name, spec, default in specs(part.kind)
+        for each in declared(part.kind)
     )
+
+
+def _default(each: Declared) -> str:
+    if each.default is None:
+        return ""
+    return toml(each.default) if each.key.shown is None else each.key.shown
 
 
 def _prose(text: str) -> list[str]:

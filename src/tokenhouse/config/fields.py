@@ -1,6 +1,6 @@
 """How a table of ``tokenhouse.toml`` is read: one declaration per key, mistakes gathered, not thrown.
 
-A section is a frozen dataclass whose keys are declared with :func:`key`: default, one line of
+A section is a frozen dataclass whose fields carry a :class:`Key` in their ``Annotated``: one line of
 description, the form of the value. Reading, the commented default file and the reference page all
 come from that one declaration. :class:`Reader` gathers every mistake of a file before it complains.
 """
@@ -15,9 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Final, Literal, TypeVar, cast
-
-from tokenhouse.money import MoneyError, amount_from_usd, rate_from_usd_per_million
+from typing import Final, Literal, TypeVar, cast, get_type_hints
 
 T = TypeVar("T")
 
@@ -103,38 +101,37 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
-    """What is said of one key: its form, bounds, choices, description, and how its default shows."""
+class Key:
+    """What is said of one key, in its ``Annotated``: its description and, where the default does not tell,
+    the form of its value. ``within`` are both bounds, included; ``shown`` is the TOML that stands for
+    the default in the commented file."""
 
-    form: Form
     doc: str
-    within: tuple[float | None, float | None]
-    choices: tuple[str, ...]
-    shown: str | None
+    form: Form | None = None
+    within: tuple[float | None, float | None] = (0, None)
+    choices: tuple[str, ...] = ()
+    shown: str | None = None
 
 
-def key(
-    default: T,
-    doc: str,
-    *,
-    form: Form | None = None,
-    within: tuple[float | None, float | None] = (0, None),
-    choices: tuple[str, ...] = (),
-    shown: str | None = None,
-) -> T:
-    """Declare a key of a section. ``form`` is taken from the default where it can be; ``within`` are
-    both bounds, included; ``shown`` is the TOML that stands for the default in the commented file."""
-    spec = Spec(form or _form_of(default), doc, within, choices, shown)
-    return dataclasses.field(default=default, metadata={"spec": spec})
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A key of a section: its form is known, its ``default`` is a value."""
+
+    name: str
+    key: Key
+    form: Form
+    default: object
 
 
-def specs(section: type[object]) -> tuple[tuple[str, Spec, object], ...]:
-    """(name, spec, default) of each key that ``section`` declares, in order."""
-    found: list[tuple[str, Spec, object]] = []
+def declared(section: type[object]) -> tuple[Declared, ...]:
+    """The keys that a section declares, in order; a field without a Key is none."""
+    hints = get_type_hints(section, include_extras=True)
+    found: list[Declared] = []
     for field in dataclasses.fields(cast("type", section)):
-        spec = field.metadata.get("spec")
-        if isinstance(spec, Spec):
-            found.append((field.name, spec, field.default))
+        for note in getattr(hints[field.name], "__metadata__", ()):
+            if isinstance(note, Key):
+                form = note.form or _form_of(field.default)
+                found.append(Declared(field.name, note, form, field.default))
     return tuple(found)
 
 
@@ -149,28 +146,29 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 class Reader:
     """Reads tables into sections and gathers what is wrong, each with its ``section.key``."""
 
-    __slots__ = ("_base", "_environ", "problems")
+    __slots__ = ("_base", "_declared", "_environ", "problems")
 
     def __init__(self, environ: Mapping[str, str], base: Path) -> None:
         self._environ = environ
         self._base = base
+        self._declared: dict[type[object], dict[str, Declared]] = {}
         self.problems: list[str] = []
 
     def section(self, kind: type[T], table: object, where: str, **given: object) -> T:
         """Read ``table`` as a ``kind``; ``given`` are its fields that are no keys. A wrong or unknown
         key is noted in ``problems`` and its default stands in."""
         values: dict[str, object] = dict(given)
-        declared = {name: spec for name, spec, _ in specs(kind)}
+        keys = self._keys(kind)
         if not isinstance(table, Mapping):
             self.wrong(where, f"expected a table, got {_shown(table)}")
             return kind(**values)
         for name, value in cast("Mapping[str, object]", table).items():
             at = f"{where}.{name}" if where else name
-            spec = declared.get(name)
-            if spec is None:
-                self.wrong(at, "unknown key" + did_you_mean(name, tuple(declared)))
+            key = keys.get(name)
+            if key is None:
+                self.wrong(at, "unknown key" + did_you_mean(name, tuple(keys)))
                 continue
-            read = self._value(spec, value, at)
+            read = self._value(key, value, at)
             if read is not None:
                 values[name] = read
         return kind(**values)
@@ -209,30 +207,24 @@ class Reader:
         self.wrong(where, f"expected {_EXPECTED['secret']}")
         return None
 
-    def _value(self, spec: Spec, value: object, at: str) -> object | None:
-        if spec.form == "secret":
+    def _keys(self, kind: type[object]) -> dict[str, Declared]:
+        keys = self._declared.get(kind)
+        if keys is None:
+            keys = self._declared[kind] = {each.name: each for each in declared(kind)}
+        return keys
+
+    def _value(self, key: Declared, value: object, at: str) -> object | None:
+        if key.form == "secret":
             if value == "":
                 return None
-            if not isinstance(value, str):
-                self.wrong(at, f"expected {_EXPECTED['secret']}")
-                return None
-            return self.secret(value, at)
-        try:
-            read = _FORMS[spec.form](value)
-        except MoneyError as error:
-            self.wrong(at, str(error))
+            if isinstance(value, str):
+                return self.secret(value, at)
+            self.wrong(at, f"expected {_EXPECTED['secret']}")
             return None
-        if read is None:
-            self.wrong(at, f"expected {_expected(spec)}, got {_shown(value)}")
-            return None
-        low, high = spec.within
-        if isinstance(read, int | float) and not isinstance(read, bool):
-            if (low is not None and read < low) or (high is not None and read > high):
-                self.wrong(at, f"expected {_expected(spec)}, got {_shown(value)}")
-                return None
-        if spec.choices and read not in spec.choices:
-            hint = did_you_mean(str(read), spec.choices) if isinstance(read, str) else ""
-            self.wrong(at, f"expected {_expected(spec)}, got {_shown(value)}{hint}")
+        read = _FORMS[key.form](value)
+        if read is None or not _fits(key.key, read):
+            hint = did_you_mean(value, key.key.choices) if isinstance(value, str) else ""
+            self.wrong(at, f"expected {_expected(key)}, got {_shown(value)}{hint}")
             return None
         return read
 
@@ -259,12 +251,19 @@ def _form_of(default: object) -> Form:
     return "list of texts" if isinstance(default, tuple) else "text"
 
 
-def _expected(spec: Spec) -> str:
-    if spec.choices:
-        return "one of " + ", ".join(f'"{choice}"' for choice in spec.choices)
-    words = _EXPECTED[spec.form]
-    low, high = spec.within
-    if spec.form in ("whole number", "number"):
+def _fits(key: Key, read: object) -> bool:
+    low, high = key.within
+    if isinstance(read, int | float) and not isinstance(read, bool):
+        return (low is None or read >= low) and (high is None or read <= high)
+    return not key.choices or read in key.choices
+
+
+def _expected(key: Declared) -> str:
+    if key.key.choices:
+        return "one of " + ", ".join(f'"{choice}"' for choice in key.key.choices)
+    words = _EXPECTED[key.form]
+    low, high = key.key.within
+    if key.form in ("whole number", "number"):
         if high is not None:
             words += f" from {low} to {high}"
         elif low is not None:
@@ -317,14 +316,6 @@ def _date(value: object) -> date | None:
     return value if isinstance(value, date) and not isinstance(value, datetime) else None
 
 
-def _rate(value: object) -> int | None:
-    return rate_from_usd_per_million(value) if isinstance(value, str) else None
-
-
-def _usd(value: object) -> int | None:
-    return amount_from_usd(value) if isinstance(value, str) else None
-
-
 def _table(value: object) -> Mapping[str, object] | None:
     return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else None
 
@@ -346,8 +337,8 @@ _FORMS: Final[Mapping[Form, Callable[[object], object | None]]] = {
     "size": _size,
     "list of texts": _texts,
     "date": _date,
-    "USD per 1M tokens": _rate,
-    "USD": _usd,
+    "USD per 1M tokens": _text,
+    "USD": _text,
     "table": _table,
     "list of tables": _tables,
 }

@@ -1,9 +1,4 @@
-"""The settings of a house: ``tokenhouse.toml`` and the environment, read into frozen values.
-
-The only reader of the environment. Everything has a default, so a house without a file works;
-unknown keys and wrong values are mistakes that name their ``section.key``. The tables of models and
-plans are kept as they are written: the catalogue gives them their meaning.
-"""
+"""From a file and the environment to a :class:`Config`."""
 
 from __future__ import annotations
 
@@ -11,23 +6,18 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 from urllib.parse import urlsplit
 
-from tokenhouse.config_fields import ConfigError, Reader, Secret, did_you_mean
-from tokenhouse.config_sections import (
+from tokenhouse.config.fields import ConfigError, Reader, did_you_mean
+from tokenhouse.config.sections import (
     CatalogueConfig,
-    DefaultsRow,
     EngineConfig,
     EngineProviderConfig,
-    ModelRow,
-    PlanRow,
-    PriceRow,
     ProviderConfig,
-    RouteRow,
     RoutingConfig,
     ScriptedProviderConfig,
     ServerConfig,
@@ -35,35 +25,6 @@ from tokenhouse.config_sections import (
     StoreConfig,
     UpstreamConfig,
 )
-from tokenhouse.config_text import Entry, commented_default, reference
-
-__all__ = [
-    "CatalogueConfig",
-    "Config",
-    "ConfigError",
-    "DefaultsRow",
-    "EngineConfig",
-    "EngineProviderConfig",
-    "Entry",
-    "ModelRow",
-    "Network",
-    "PlanRow",
-    "PriceRow",
-    "ProviderConfig",
-    "Reader",
-    "RouteRow",
-    "RoutingConfig",
-    "ScriptedProviderConfig",
-    "Secret",
-    "ServerConfig",
-    "SiteConfig",
-    "StoreConfig",
-    "UpstreamConfig",
-    "commented_default",
-    "did_you_mean",
-    "load",
-    "reference",
-]
 
 FILE_NAME = "tokenhouse.toml"
 LOCAL_PROVIDER = "local"
@@ -75,10 +36,11 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """What the environment says about proxies and certificates; "" is not said."""
+    """What the environment says about proxies and certificates; "" is not said. A proxy's URL may carry
+    a password, so no repr shows it."""
 
-    https_proxy: str = ""
-    http_proxy: str = ""
+    https_proxy: str = field(default="", repr=False)
+    http_proxy: str = field(default="", repr=False)
     no_proxy: str = ""
     ssl_cert_file: str = ""
     ssl_cert_dir: str = ""
@@ -117,7 +79,7 @@ def load(
     ``default_data_dir``; nothing is made. ``server`` are keys of [server] from the command line,
     checked like the file's. ``environ`` is the process's own unless given.
     """
-    env = os.environ if environ is None else environ
+    env = os.environ if environ is None else environ  # noqa: TID251 -- the one place that reads it
     data = data_dir or Path(env.get("TOKENHOUSE_DATA") or default_data_dir)
     data = data.expanduser().absolute()
     file = _find(path, env, data)

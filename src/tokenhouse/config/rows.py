@@ -1,0 +1,175 @@
+"""The tables of models and plans: every key, its default and one line about it.
+
+They are read by the catalogue, which gives them their meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Final
+
+from tokenhouse.config.fields import Key
+
+SOME: Final = (1, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRow:
+    """``[[models]]`` as written; the catalogue gives it its meaning."""
+
+    id: Annotated[str, Key("author/slug.", shown='"mistralai/mistral-small-3.1-24b-instruct"')] = ""
+    name: Annotated[str, Key("Its name on pages. Default: the id.")] = ""
+    author: Annotated[str, Key("Who made it. Default: the part of the id before the slash.")] = ""
+    description: Annotated[str, Key("A few sentences for its page.")] = ""
+    license: Annotated[str, Key("Under which the weights may be used.")] = ""
+    open_weights: Annotated[bool, Key("Anyone can get the weights.")] = False
+    added: Annotated[
+        date | None, Key("The day it came into the catalogue.", form="date", shown="2026-02-20")
+    ] = None
+    context_length: Annotated[
+        int, Key("Tokens of prompt and answer together.", within=(1, 100_000_000))
+    ] = 8192
+    max_output_tokens: Annotated[
+        int | None,
+        Key(
+            "Tokens of one answer at most. Default: the context length.",
+            form="whole number",
+            within=(1, 100_000_000),
+            shown="8192",
+        ),
+    ] = None
+    input_modalities: Annotated[tuple[str, ...], Key('What it reads: "text", "image".')] = ("text",)
+    capabilities: Annotated[
+        tuple[str, ...], Key('"streaming", "tools", "json", "reasoning", "logprobs".')
+    ] = ("streaming",)
+    aliases: Annotated[tuple[str, ...], Key("Other names that requests may use.")] = ()
+    tokenizer: Annotated[
+        str, Key('"tekken-v7", a tokenizer.json, "engine", "provider"; none: counts are estimated.')
+    ] = ""
+    defaults: Annotated[
+        Mapping[str, object] | None,
+        Key(
+            "Sampling where the client says nothing.", form="table", shown="{ temperature = 0.15 }"
+        ),
+    ] = None
+    free: Annotated[bool, Key("It costs nothing; then it needs no price.")] = False
+    overhead_tokens: Annotated[
+        int, Key("Tokens that the prompt's frame takes beside its text.", within=(0, 1_000_000))
+    ] = 0
+    image_tokens: Annotated[
+        int, Key("Tokens that one image can take at most.", within=(0, 1_000_000))
+    ] = 4096
+    system_prompt: Annotated[
+        str,
+        Key(
+            "Used when the client sends none; {site}, {url} and {models} are filled in. "
+            '"starter": the one shipped with the starter.'
+        ),
+    ] = ""
+    weights: Annotated[
+        str, Key('For engines: a GGUF file in the weights directory; "starter": the one shipped.')
+    ] = ""
+    mmproj: Annotated[str, Key("For engines: the GGUF file that reads images.")] = ""
+    price: Annotated[
+        Mapping[str, object] | None,
+        Key(
+            "What it costs; without one it is listed, not offered.",
+            form="table",
+            shown='{ input = "0.35", output = "0.56" }',
+        ),
+    ] = None
+    routes: Annotated[
+        tuple[Mapping[str, object], ...],
+        Key(
+            "Where it runs.",
+            form="list of tables",
+            shown='[ { provider = "upstream1", model = "m", priority = 0, weight = 1 } ]',
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceRow:
+    """``models.price``: exact decimal texts; the catalogue makes rates and amounts of them."""
+
+    input: Annotated[str | None, Key("A token of the prompt.", form="USD per 1M tokens")] = None
+    output: Annotated[str | None, Key("A token of the answer.", form="USD per 1M tokens")] = None
+    cache_read: Annotated[
+        str | None,
+        Key("A prompt token found in a cache. Default: as input.", form="USD per 1M tokens"),
+    ] = None
+    cache_write: Annotated[
+        str | None,
+        Key("A prompt token put in a cache. Default: as input.", form="USD per 1M tokens"),
+    ] = None
+    reasoning: Annotated[
+        str | None,
+        Key("A token that the model thought. Default: as output.", form="USD per 1M tokens"),
+    ] = None
+    image: Annotated[
+        str | None, Key("An image, beside its tokens, which are input.", form="USD")
+    ] = None
+    request: Annotated[str | None, Key("A request.", form="USD")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteRow:
+    """``models.routes``."""
+
+    provider: Annotated[str, Key("The name of a provider.")] = ""
+    model: Annotated[str, Key("The model's name there. Default: the id.")] = ""
+    priority: Annotated[int, Key("Lower numbers are tried first.", within=(-1000, 1000))] = 0
+    weight: Annotated[
+        int,
+        Key(
+            "Its share among the routes of one priority; 0: only after them.", within=(0, 1_000_000)
+        ),
+    ] = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultsRow:
+    """``models.defaults``: sampling where the client says nothing."""
+
+    temperature: Annotated[float | None, Key("0 is greedy.", form="number", within=(0, 2))] = None
+    top_p: Annotated[float | None, Key("Nucleus.", form="number", within=(0, 1))] = None
+    top_k: Annotated[
+        int | None, Key("Best tokens kept.", form="whole number", within=(0, 1_000_000))
+    ] = None
+    min_p: Annotated[float | None, Key("Against the best token.", form="number", within=(0, 1))] = (
+        None
+    )
+    presence_penalty: Annotated[
+        float | None, Key("On tokens that were there.", form="number", within=(-2, 2))
+    ] = None
+    frequency_penalty: Annotated[
+        float | None, Key("On tokens by how often.", form="number", within=(-2, 2))
+    ] = None
+    repetition_penalty: Annotated[
+        float | None, Key("On tokens by division.", form="number", within=(0, 2))
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRow:
+    """``[plans.NAME]``: a limit left out is no limit."""
+
+    monthly_grant: Annotated[
+        str, Key('US dollars given each month; "0.00" is none.', form="USD", shown='"1.00"')
+    ] = "0"
+    requests_per_minute: Annotated[
+        int | None, Key("Requests begun per minute.", form="whole number", shown="60")
+    ] = None
+    tokens_per_minute: Annotated[
+        int | None,
+        Key("Tokens of prompts and answers per minute.", form="whole number", shown="200000"),
+    ] = None
+    concurrent_requests: Annotated[
+        int | None, Key("Requests at the same time.", form="whole number", within=SOME, shown="5")
+    ] = None
+    queue_depth: Annotated[
+        int | None,
+        Key("Requests over that which may wait instead of a 429.", form="whole number", shown="0"),
+    ] = None
