@@ -90,6 +90,8 @@ QUIET_CALLS = {
     ),
 }
 """What may be called while a module is imported: pure constructors, no more."""
+QUIET_IN = {"config": {"key"}}
+"""The same for one room: config's ``key`` makes a dataclass field that carries its own reference."""
 
 QUIET_METHODS = {
     "encode",
@@ -137,8 +139,8 @@ def _wall(module: Module, source: str, name: str) -> str:
     target = room_of(source) or (room_of(f"tokenhouse.{name}") if name else "")
     if source == "tokenhouse" and target in MAY_IMPORT and target != module.room:
         return f"`from tokenhouse import {name}`: write `from tokenhouse.{name} import …`"
-    if module.room in STONES and target != module.room:
-        return f"stone {module.room!r} imports {target!r}: stones import only the standard library"
+    if module.room in STONES and target not in ("", *STONES):
+        return f"stone {module.room!r} imports {target!r}: stones import only stones"
     if target in ("", "__version__", module.room, *STONES):
         return ""
     if module.room not in ROOTS and target not in MAY_IMPORT.get(module.room, set()):
@@ -294,7 +296,7 @@ def _calls_at_import(node: ast.AST) -> Iterator[ast.Call]:
 
 def _is_quiet(call: ast.Call, module: Module, frozen: set[str]) -> bool:
     name = dotted(call.func)
-    if name in QUIET_CALLS or name.rpartition(".")[2] in frozen:
+    if name in QUIET_CALLS | QUIET_IN.get(module.room, set()) or name.rpartition(".")[2] in frozen:
         return True
     if module.room == "cli":
         root, _, verb = name.partition(".")

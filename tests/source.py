@@ -39,12 +39,10 @@ class Module:
 def room_of(name: str) -> str:
     """``tokenhouse.chat.events`` → ``chat``; ``tokenhouse.cli_money`` → ``cli``; the root → ``""``."""
     parts = name.split(".")
-    if len(parts) == 1:
-        return ""
-    head = parts[1].strip("_")
-    for root in ("cli", "app"):
-        if head == root or head.startswith(root + "_"):
-            return root
+    head = parts[1].strip("_") if len(parts) > 1 else ""
+    for several in ("app", "cli", *STONES):
+        if head.startswith(several + "_"):
+            return several
     return head
 
 
