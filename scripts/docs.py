@@ -15,6 +15,8 @@ from importlib import import_module, util
 from pathlib import Path
 from types import ModuleType
 
+import click
+
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 NOTE = "<!-- Written by `make docs` from the code; edit that. -->"
@@ -84,14 +86,11 @@ def _cell(text: str) -> str:
 
 def cli_rows() -> str:
     """Every verb of the command line with its arguments and options."""
-    click = import_module("click")
-    root = import_module("tokenhouse.cli").main
+    root: click.Command = import_module("tokenhouse.cli").main
     lines: list[str] = []
     for path, command in _commands(root, "tokenhouse"):
         context = click.Context(command, info_name=path)
         usage = " ".join(command.collect_usage_pieces(context))
-        if isinstance(command, click.Group) and path != "tokenhouse":
-            continue
         lines += ["", f"## `{path}`", "", inspect.cleandoc(command.help or ""), ""]
         lines += ["```", f"{path} {usage}", "```"]
         options = [
@@ -103,11 +102,13 @@ def cli_rows() -> str:
     return "\n".join(lines)
 
 
-def _commands(command: object, path: str) -> Iterator[tuple[str, object]]:
-    yield path, command
-    below: dict[str, object] = getattr(command, "commands", {})
-    for name in sorted(below):
-        yield from _commands(below[name], f"{path} {name}")
+def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    """The verbs below a command; a group is not one itself."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    for name in sorted(command.commands):
+        yield from _commands(command.commands[name], f"{path} {name}")
 
 
 def error_rows() -> str:

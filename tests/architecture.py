@@ -75,13 +75,22 @@ IMPURE = {
 NOT_OF_MONEY = {"http", "model", "models", "prompt", "token", "tokens"}
 
 QUIET_CALLS = {
+    *("sse.data", "sse.event", "sse.comment"),  # a frame around a constant is a constant
     *("frozenset", "tuple", "bytes", "str", "int", "float", "range", "len", "min", "max", "sum"),
     *("sorted", "ord", "chr", "object", "property", "staticmethod", "classmethod", "bytes.fromhex"),
     *("dataclass", "dataclasses.dataclass", "field", "dataclasses.field", "auto", "enum.auto"),
     *("re.compile", "MappingProxyType", "types.MappingProxyType", "struct.Struct", "cast", "Path"),
     *("TypeVar", "ParamSpec", "NewType", "namedtuple", "NamedTuple", "logging.getLogger"),
     *("msgspec.field", "msgspec.Meta", "msgspec.Raw", "Meta", "Raw", "ContextVar"),
-    *("msgspec.json.Decoder", "msgspec.json.Encoder", "Decoder", "Encoder", "operator.attrgetter"),
+    *(
+        "json.Decoder",
+        "json.Encoder",
+        "msgspec.json.Decoder",
+        "msgspec.json.Encoder",
+        "Decoder",
+        "Encoder",
+        "operator.attrgetter",
+    ),
     *(
         "contextlib.contextmanager",
         "contextlib.asynccontextmanager",
@@ -137,8 +146,6 @@ def broken_walls(modules: list[Module]) -> Iterator[str]:
 
 def _wall(module: Module, source: str, name: str) -> str:
     target = room_of(source) or (room_of(f"tokenhouse.{name}") if name else "")
-    if source == "tokenhouse" and target in MAY_IMPORT and target != module.room:
-        return f"`from tokenhouse import {name}`: write `from tokenhouse.{name} import …`"
     if module.room in STONES and target not in ("", *STONES):
         return f"stone {module.room!r} imports {target!r}: stones import only stones"
     if target in ("", "__version__", module.room, *STONES):
@@ -296,7 +303,10 @@ def _calls_at_import(node: ast.AST) -> Iterator[ast.Call]:
 
 def _is_quiet(call: ast.Call, module: Module, frozen: set[str]) -> bool:
     name = dotted(call.func)
-    if name in QUIET_CALLS | QUIET_IN.get(module.room, set()) or name.rpartition(".")[2] in frozen:
+    if name in QUIET_CALLS | QUIET_IN.get(module.room, set()):
+        return True
+    last = name.rpartition(".")[2]
+    if _aliases(module).get(last, last) in frozen:
         return True
     if module.room == "cli":
         root, _, verb = name.partition(".")
@@ -308,6 +318,12 @@ def _is_quiet(call: ast.Call, module: Module, frozen: set[str]) -> bool:
         constant = dotted(receiver).rpartition(".")[2]
         return not constant or constant == constant.upper()
     return False
+
+
+def _aliases(module: Module) -> dict[str, str]:
+    """``from x import A as B`` → {"B": "A"}."""
+    froms = [node for node in module.tree.body if isinstance(node, ast.ImportFrom)]
+    return {a.asname: a.name for node in froms for a in node.names if a.asname is not None}
 
 
 def faults_of_doors(modules: list[Module]) -> Iterator[str]:
@@ -335,9 +351,23 @@ def names_not_on_the_door(modules: list[Module]) -> Iterator[str]:
     doors = {m.name: exported(m) for m in modules if m.is_door and m.room in MAY_IMPORT}
     for module in modules:
         for line, source, name in imports(module):
-            names = doors.get(source)
-            if names is not None and room_of(source) != module.room and name not in names:
-                yield f"{module.path}:{line}: {name!r} is not in __all__ of {source}"
+            taken = {name} if source in doors else set[str]()
+            door = source if taken else f"{source}.{name}"
+            if source == "tokenhouse" and door in doors:
+                taken = _attributes_of(module, name)
+            if room_of(door) != module.room:
+                for missing in sorted(taken - set(doors.get(door) or taken)):
+                    yield f"{module.path}:{line}: {missing!r} is not in __all__ of {door}"
+
+
+def _attributes_of(module: Module, name: str) -> set[str]:
+    """``name.x`` for every x, unless ``name`` is also something else in the module."""
+    nodes = list(ast.walk(module.tree))
+    stored = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    if name in stored | {n.arg for n in nodes if isinstance(n, ast.arg)}:
+        return set()
+    attributes = (n for n in nodes if isinstance(n, ast.Attribute))
+    return {n.attr for n in attributes if isinstance(n.value, ast.Name) and n.value.id == name}
 
 
 def exported(module: Module) -> list[str] | None:

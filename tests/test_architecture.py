@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests import architecture
-from tests.source import STONES, module_from, package_modules
+from tests.source import STONES, Module, module_from, package_modules
 
 MODULES = package_modules()
 
@@ -68,7 +68,7 @@ WRONG = [
         "door: 'tokenhouse.chat.usage'",
     ),
     ("tokenhouse.relay.x", "import tokenhouse.chat", "door: 'tokenhouse.chat'"),
-    ("tokenhouse.relay.x", "from tokenhouse import chat", "`from tokenhouse import chat`"),
+    ("tokenhouse.relay.x", "from tokenhouse import store", "wall: 'relay'"),
     ("tokenhouse.money", "from tokenhouse.chat import Usage", "stone 'money'"),
     ("tokenhouse.money", "import msgspec", "'msgspec' in a stone"),
     ("tokenhouse.api.x", "import httptools", "one library, one room: 'httptools'"),
@@ -112,8 +112,21 @@ def test_each_rule_bites_and_names_itself(name: str, text: str, complaint: str) 
     assert [line for line in found if complaint in line], found
 
 
+def test_a_name_behind_a_door_is_seen_however_it_is_reached() -> None:
+    door = Module("tokenhouse.chat", "chat/__init__.py", '__all__ = ["Usage"]')
+    for text in (
+        "from tokenhouse.chat import Hidden",
+        "from tokenhouse import chat\nchat.Hidden()",
+    ):
+        found = list(
+            architecture.names_not_on_the_door([door, module_from("tokenhouse.api.x", text)])
+        )
+        assert found == ["tokenhouse/api/x.py:1: 'Hidden' is not in __all__ of tokenhouse.chat"]
+
+
 RIGHT = [
     ("tokenhouse.relay.x", "from tokenhouse.chat import Usage\nfrom tokenhouse.money import usd"),
+    ("tokenhouse.relay.x", "from tokenhouse import chat, ids\nusage: chat.Usage"),
     ("tokenhouse.chat.x", "from tokenhouse.chat.usage import Usage"),
     ("tokenhouse.app", "from tokenhouse.store import Store\nimport uvicorn"),
     (
