@@ -119,7 +119,7 @@ class Peer:
         except AssertionError as failure:
             self.failures.append(failure)
         except asyncio.CancelledError:
-            wire.reset()  # the test is over
+            writer.transport.abort()  # the test is over
         finally:
             self.running.discard(task)
             writer.close()

@@ -24,9 +24,8 @@ Poll = Callable[[int], list[tuple[int, int]]]
 
 
 class Keeper(Protocol):
-    """Who must hear that a connection opened or is gone (the pool)."""
+    """Who must hear that a connection is gone (the pool)."""
 
-    def made(self, connection: Connection) -> None: ...
     def lost(self, connection: Connection) -> None: ...
 
 
@@ -45,16 +44,18 @@ class Connection(asyncio.Protocol):
         "_sent",
         "_timer",
         "_timer_at",
-        "_transport",
         "_waiter",
         "_writing_paused",
         "closed",
+        "gone",
         "incoming",
         "reused",
+        "transport",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, keeper: Keeper) -> None:
-        self.closed = False
+        self.closed = False  # the peer has ended it, or we have noticed that it is gone
+        self.gone = False
         self.incoming: Incoming | None = None
         self.reused = False
         self._awaiting_head = False
@@ -63,7 +64,7 @@ class Connection(asyncio.Protocol):
         self._keeper = keeper
         self._loop = loop
         self._poll: Poll | None = None
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._deadline = math.inf
         self._limit = ""
@@ -87,7 +88,7 @@ class Connection(asyncio.Protocol):
         incoming = self.incoming = Incoming(limits.header_bytes_max, head_only)
         self._heard = self._sent = False
         self._awaiting_head = True
-        transport = self._transport
+        transport = self.transport
         if transport is None or self.closed:
             raise self._closed_early(None)
         if len(body) <= WRITE_SLICE_BYTES:
@@ -132,8 +133,8 @@ class Connection(asyncio.Protocol):
         """The reader has taken what there was: listen again if the socket was left alone."""
         if self._reading_paused:
             self._reading_paused = False
-            if self._transport is not None and not self._transport.is_closing():
-                self._transport.resume_reading()
+            if self.transport is not None and not self.transport.is_closing():
+                self.transport.resume_reading()
 
     def finish(self, idle_connection_s: float) -> bool:
         """End the exchange. True: idle now and fit for another. False: it has been closed."""
@@ -141,7 +142,7 @@ class Connection(asyncio.Protocol):
         if incoming is None:
             return False
         incoming.close()
-        transport = self._transport
+        transport = self.transport
         if (
             not incoming.done
             or not incoming.keep_alive
@@ -165,7 +166,7 @@ class Connection(asyncio.Protocol):
         Asks the kernel: a close or surplus bytes that came since the event loop last looked are
         not known to it yet.
         """
-        if self.closed or self._transport is None or self._transport.is_closing():
+        if self.closed or self.transport is None or self.transport.is_closing():
             return False
         return self._poll is None or not self._poll(0)
 
@@ -180,8 +181,8 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once, dropping what is not written or read. Idempotent."""
         self._stop_timer()
-        if self._transport is not None and not self.closed:
-            self._transport.abort()
+        if self.transport is not None and not self.closed:
+            self.transport.abort()
 
     # The one timer: it fires at ``_timer_at`` and looks whether ``_deadline`` has moved.
 
@@ -223,9 +224,8 @@ class Connection(asyncio.Protocol):
     # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self.transport = cast(asyncio.Transport, transport)
         self._poll = _poll_of(transport)
-        self._keeper.made(self)
 
     def data_received(self, data: bytes) -> None:
         incoming = self.incoming
@@ -239,8 +239,8 @@ class Connection(asyncio.Protocol):
             self._wake()
             return
         if incoming.unread > READ_AHEAD_BYTES and not self._reading_paused:
-            assert self._transport is not None
-            self._transport.pause_reading()
+            assert self.transport is not None
+            self.transport.pause_reading()
             self._reading_paused = True
         waiter = self._waiter
         if (
@@ -252,13 +252,14 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         self._ended(None)
-        if self._transport is not None:
-            self._transport.abort()  # else a request still being written would keep it open
+        if self.transport is not None:
+            self.transport.abort()  # else a request still being written would keep it open
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._ended(exc)
         self._stop_timer()
         self._poll = None
+        self.gone = True
         self._keeper.lost(self)
 
     def pause_writing(self) -> None:

@@ -107,12 +107,8 @@ class Pool:
             self._gone.clear()
             await self._gone.wait()
 
-    # The connections' Keeper.
-
-    def made(self, connection: Connection) -> None:
-        self._open.add(connection)
-
     def lost(self, connection: Connection) -> None:
+        """A connection's socket is gone (``Keeper``)."""
         self._open.discard(connection)
         if connection in self._idle:
             del self._idle[connection]
@@ -172,8 +168,12 @@ class Pool:
         except BaseException:
             self._free()
             raise
+        # Not sooner: uvloop never reports the loss of one whose making was cancelled.
+        if not connection.gone:
+            self._open.add(connection)
         if self._closed:
             connection.abort()
+            self._free()
             raise _client_closed(may_have_run=False)
         return connection
 
