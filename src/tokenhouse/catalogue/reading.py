@@ -120,7 +120,6 @@ def _model(reader: Reader, row: ModelRow, where: str, *, providers: Sequence[str
         image_tokens=row.image_tokens,
         system_prompt=row.system_prompt or None,
         weights=row.weights or None,
-        mmproj=row.mmproj or None,
         price=_price(reader, row, where),
         routes=_routes(reader, row, where, providers=providers),
     )

@@ -72,9 +72,9 @@ class Route:
 class Model:
     """A catalogue entry; ``id`` is ``author/slug``. Lengths and ``*_tokens`` are tokens.
 
-    ``price`` None: listed, not offered. ``tokenizer``, ``weights``, ``mmproj``: None where there is
-    none; ``system_prompt`` is the template with {site}, {url} and {models}. ``defaults`` apply where
-    the client says nothing.
+    ``price`` None: listed, not offered. ``tokenizer``, ``weights``: None where there is none;
+    ``system_prompt`` is the template with {site}, {url} and {models}. ``defaults`` apply where the
+    client says nothing.
     """
 
     id: str
@@ -96,7 +96,6 @@ class Model:
     image_tokens: int = 0
     system_prompt: str | None = None
     weights: str | None = None
-    mmproj: str | None = None
     price: Price | None = None
     routes: tuple[Route, ...] = ()
     shipped: bool = False

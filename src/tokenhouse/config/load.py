@@ -40,10 +40,8 @@ class Network:
     a password, so no repr shows it."""
 
     https_proxy: str = field(default="", repr=False)
-    http_proxy: str = field(default="", repr=False)
     no_proxy: str = ""
     ssl_cert_file: str = ""
-    ssl_cert_dir: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,10 +222,8 @@ def _network(env: Mapping[str, str]) -> Network:
 
     return Network(
         https_proxy=said("HTTPS_PROXY"),
-        http_proxy=said("HTTP_PROXY"),
         no_proxy=said("NO_PROXY"),
         ssl_cert_file=env.get("SSL_CERT_FILE", ""),
-        ssl_cert_dir=env.get("SSL_CERT_DIR", ""),
     )
 
 

@@ -71,7 +71,6 @@ class ModelRow:
     weights: Annotated[
         str, Key('For engines: a GGUF file in the weights directory; "starter": the one shipped.')
     ] = ""
-    mmproj: Annotated[str, Key("For engines: the GGUF file that reads images.")] = ""
     price: Annotated[
         Mapping[str, object] | None,
         Key(

@@ -132,7 +132,6 @@ class RoutingConfig:
         float,
         Key("How long a failed route rests before one request tries it again.", within=(0.1, None)),
     ] = 10.0
-    attempts: Annotated[int, Key("Routes that one request may try at most.", within=(1, 100))] = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,13 +141,6 @@ class EngineConfig:
     weights_dir: Annotated[
         str, Key("Where weights lie. Default: in the data directory.", shown='"weights"')
     ] = ""
-    memory: Annotated[
-        int,
-        Key(
-            "What the weights and caches of all models together may take; 0: what the machine has free.",
-            form="size",
-        ),
-    ] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
