@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenhouse.catalogue import (
@@ -122,6 +122,7 @@ def test_images_and_the_request_are_charged_beside_the_tokens() -> None:
     assert cost(Usage(input=100, images=2), price) == 35_000 + 2 * 10**6 + 2000
 
 
+@settings(deadline=None)
 @given(usages, prices, st.integers(1, 10**8), st.integers(1, 128))
 def test_a_cost_is_exact_and_fits_64_bits_whatever_the_wire_said(
     usage: Usage, price: Price, context: int, n: int
@@ -146,6 +147,7 @@ def test_a_cost_is_exact_and_fits_64_bits_whatever_the_wire_said(
     assert 0 <= cost(kept, price) < 2**63
 
 
+@settings(deadline=None)
 @given(usages, prices, st.sampled_from(BUCKETS), st.integers(0, 10**6))
 def test_more_usage_never_costs_less(usage: Usage, price: Price, bucket: str, more: int) -> None:
     model = replace(MODEL, context_length=10**7)
@@ -154,6 +156,7 @@ def test_more_usage_never_costs_less(usage: Usage, price: Price, bucket: str, mo
     assert cost(bigger, price) >= cost(kept, price)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_ceiling_is_never_below_the_cost_of_a_usage_within_it(data: st.DataObject) -> None:
     offer = data.draw(offers())
@@ -197,6 +200,7 @@ def test_a_ceiling_is_never_absurd() -> None:
     assert ceiling(request(), Offer(MODEL, PAGE)).answer_tokens_max == 500
 
 
+@settings(deadline=None)
 @given(offers(), requests, st.integers(0, 10**6), st.integers(0, 10**18) | st.integers(0, 10**9))
 def test_the_affordable_max_tokens_is_the_largest_that_fits(
     offer: Offer, asked: Request, prompt: int, free: int

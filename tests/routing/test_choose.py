@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenhouse.catalogue import Route
@@ -30,6 +30,7 @@ def names(routes: list[Route], draw: float, **resting: float) -> list[str]:
     return [attempt.route.provider for attempt in choose(routes, health, draw=draw)]
 
 
+@settings(deadline=None)
 @given(route_lists, draws, st.dictionaries(st.integers(0, 7), st.floats(0, 100)))
 def test_every_route_is_there_once_and_the_order_repeats(
     routes: list[Route], draw: float, resting: dict[int, float]

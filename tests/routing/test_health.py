@@ -152,9 +152,10 @@ class Breakers(RuleBasedStateMachine):
 
 
 TestBreakers = Breakers.TestCase
-TestBreakers.settings = settings(max_examples=50, stateful_step_count=30)
+TestBreakers.settings = settings(deadline=None, max_examples=50, stateful_step_count=30)
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=21, max_size=60))
 def test_a_route_that_only_succeeds_for_a_window_is_forgotten(outcomes: list[bool]) -> None:
     health = Health(ManualClock(), failures_to_open=1000, probe_after_s=10.0)
