@@ -239,6 +239,31 @@ async def test_leaving_while_it_reads_the_prompt_frees_the_slot(
     assert end.tokens_predicted == 3
 
 
+async def test_leaving_while_it_reads_frees_the_slot_beside_a_running_stream_too(
+    engine_of: Starter, tmp_path: Path
+) -> None:
+    slow = write_gguf(tmp_path / "slow.gguf", shape=Shape(width=512, layers=8, hidden=2048))
+    engine = engine_of(slow, n_ctx=32_768)
+    await engine.start()
+    ids = [1] + [2000 + i % 1000 for i in range(12_000)]
+    async with aclosing(stream(engine, asking([1, 3, 2000, 4], 16_000))) as running:
+        async for chunk in running:
+            if isinstance(chunk, Piece):
+                break
+        async with aclosing(stream(engine, asking(ids, 10))) as dropped:
+            async for chunk in dropped:
+                assert isinstance(chunk, Progress)
+                if chunk.processed > 0:
+                    break
+        assert await metric(engine, "requests_processing") == 2
+        async for _ in running:
+            if await metric(engine, "requests_processing") == 1:
+                break
+        read = await metric(engine, "prompt_tokens_total")
+    assert read < 12_000, "the dropped prompt was not read to its end"
+    await until(lambda: _idle(engine))
+
+
 async def _idle(engine: Engine) -> bool:
     return await metric(engine, "requests_processing") == 0
 

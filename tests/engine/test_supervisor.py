@@ -249,6 +249,32 @@ async def test_a_missing_package_says_what_to_install(
     assert str(error) == "xllamacpp is not installed. Run: pip install 'tokenhouse[engine]'."
 
 
+async def test_a_process_that_cannot_start_is_a_failure_with_a_reason(
+    engine_of: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engine_of()
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    error = await refusal(engine)
+    assert isinstance(error, LoadFailed)
+    assert "cannot start" in str(error)
+    monkeypatch.undo()
+    await engine.start()
+    assert engine.state == "ready"
+
+
+async def test_a_long_directory_is_left_for_a_short_one(weights: Path, tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 90)
+    deep.mkdir()
+    spec = ModelSpec("tiny", weights, 4096)
+    engine = Engine(spec, EngineSettings(threads=1), runtime_dir=deep)
+    await engine.start()
+    try:
+        assert len(engine.socket_path) <= 107
+        assert list(deep.iterdir()) == []
+    finally:
+        await engine.stop()
+
+
 async def test_what_a_killed_house_left_is_swept_and_its_child_is_gone(
     weights: Path, tmp_path: Path
 ) -> None:

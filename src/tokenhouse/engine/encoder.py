@@ -143,7 +143,10 @@ class _Process:
         answer: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         async with self._start_lock:
             if self._child is None:
-                await self._start()
+                try:
+                    await self._start()
+                except OSError as error:
+                    raise EngineDown(f"the tokenizer's process cannot start ({error})") from error
             stdin = None if self._child is None else self._child.stdin
             if stdin is None or self.lost:
                 raise _lost()

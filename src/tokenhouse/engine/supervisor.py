@@ -16,7 +16,14 @@ from typing import Final, Literal
 
 from .admission import LINGER_S, QUEUE_LIMIT, Pool, Reservation
 from .child import Child, NeedsMemory
-from .errors import EngineDown, EngineError, LoadFailed, MemoryShort, WeightsError
+from .errors import (
+    EngineDown,
+    EngineError,
+    EngineFault,
+    LoadFailed,
+    MemoryShort,
+    WeightsError,
+)
 from .gguf import GgufHeader, read_header
 from .memory import bytes_available, bytes_needed
 
@@ -211,9 +218,22 @@ class Engine:
                 self.restarts += 1
                 await asyncio.sleep(self._pause_s(crashes))
         except EngineError as error:
-            log.error("%s: %s", self.spec.name, error)
-            self._remove_directory()
-            await self._become("failed", error)
+            await self._fail(error)
+        except OSError as error:
+            await self._fail(
+                LoadFailed(
+                    f"the engine's process cannot start ({error})",
+                    "see the machine's limits on processes, memory and disk",
+                )
+            )
+        except Exception as error:
+            await self._fail(EngineFault(f"the engine broke ({error!r})", "report this"))
+            raise
+
+    async def _fail(self, error: EngineError) -> None:
+        log.error("%s: %s", self.spec.name, error)
+        self._remove_directory()
+        await self._become("failed", error)
 
     def _may_retry(self) -> bool:
         if self._state != "failed":
@@ -273,6 +293,7 @@ class Engine:
         s = self.settings
         if self._pool is None or self._pool.tokens != self._n_ctx:
             self._pool = Pool(self._n_ctx, s.slots, queue_limit=s.queue_limit, linger_s=s.linger_s)
+        self._pool.pause()
         if self._directory is None:
             self._directory = _private_directory(self._runtime_dir)
 

@@ -107,7 +107,8 @@ class Tekken:
 
 def serve(path: Path) -> None:
     """The encoding process: answer frames until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for to_the_group in (signal.SIGINT, signal.SIGHUP):  # the parent decides what they mean
+        signal.signal(to_the_group, signal.SIG_IGN)
     tekken = Tekken.from_file(path)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     while head := requests.read(_FRAME):

@@ -5,7 +5,7 @@ of the house is loaded twice. Its configuration comes as one JSON line on stdin 
 on a command line or in an environment); it answers with one JSON line on stdout: `{"ready": …}`
 or `{"error": …, "kind": …}`. It lives as long as stdin is open. llama.cpp writes to stderr.
 
-No signal handler: SIGTERM's default ends it at once, also while a load holds the interpreter
+No handler of its own: SIGTERM's default ends it at once, also while a load holds the interpreter
 lock, and skips llama.cpp's own shutdown, which hangs with work in flight.
 """
 
@@ -28,7 +28,8 @@ def main() -> None:
             os._exit(0)
     answer = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # llama.cpp may print; the answer line stays ours
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C goes to the group; the parent decides
+    for to_the_group in (signal.SIGINT, signal.SIGHUP):  # the parent decides what they mean
+        signal.signal(to_the_group, signal.SIG_IGN)
 
     def fail(kind: str, message: str) -> None:
         answer.write(json.dumps({"error": message, "kind": kind}) + "\n")
