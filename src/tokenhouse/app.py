@@ -56,7 +56,7 @@ class House:
         self.catalogue = make_catalogue(config)
         self.providing: Providing = make_providers(config, self.catalogue)
         self.store = open_store(config, clock)
-        self.billing = Billing(self.store, self.store, self.store, clock=clock)
+        self.billing = Billing(self.store, self.store, self.store, clock)
         self.access = Access(
             self.store, clock=clock, failed_keys_per_minute=config.server.failed_keys_per_minute
         )

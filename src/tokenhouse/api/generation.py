@@ -53,15 +53,7 @@ class Generation:
             raise CallerError(
                 "'id' is required: the x-request-id of a request, or its answer's id.", param="id"
             )
-        receipt_id = ids.request_id_of(wanted)
-        row = None if receipt_id is None else await self._billing.receipt(receipt_id)
-        if row is None or row.account != caller.account:
-            raise CallerError(
-                f"No request {wanted[:80]!r} of this account has a receipt.",
-                status=404,
-                code="generation_not_found",
-                param="id",
-            )
+        row = await self._billing.receipt(wanted, account=caller.account)
         return msgspec.json.encode({"data": receipt_json(row)})
 
 

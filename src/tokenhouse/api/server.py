@@ -157,6 +157,7 @@ def uvicorn_server(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=settings.idle_connection_s,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
         backlog=2048,
