@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
-
-from msgspec import Struct
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
-class TextPart(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class TextPart:
     text: str
 
 
-class ImagePart(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class ImagePart:
     """An image by ``url`` (https or data:), as the client wrote it."""
 
     url: str
     detail: str | None = None
 
 
-class ReasoningPart(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class ReasoningPart:
     """What a model thought. ``signature`` binds it to the endpoint that minted it."""
 
     text: str
     signature: str | None = None
 
 
-class Call(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Call:
     """A call of a tool: ``arguments`` is a JSON text as the model wrote it (may be malformed)."""
 
     id: str
@@ -35,11 +38,13 @@ class Call(Struct, frozen=True, gc=False):
     arguments: str
 
 
-class CallPart(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class CallPart:
     call: Call
 
 
-class ResultPart(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class ResultPart:
     """What a tool gave back for the call ``call_id``."""
 
     call_id: str
@@ -47,7 +52,8 @@ class ResultPart(Struct, frozen=True, gc=False):
     is_error: bool = False
 
 
-class OpaquePart(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class OpaquePart:
     """A part of a kind that only some models take (audio, file, …): its kind and its raw JSON."""
 
     kind: str
@@ -57,7 +63,8 @@ class OpaquePart(Struct, frozen=True, gc=False):
 Part = TextPart | ImagePart | ReasoningPart | CallPart | ResultPart | OpaquePart
 
 
-class Message(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Message:
     """One turn. ``parts`` in the order written; a tool message holds exactly one ResultPart."""
 
     role: Role

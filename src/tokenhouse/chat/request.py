@@ -8,16 +8,16 @@ passes as its dialect wrote it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Literal
-
-from msgspec import Struct
 
 from tokenhouse.chat.messages import Message
 
 Dialect = Literal["openai_chat", "openai_responses", "anthropic_messages", "openai_completions"]
 
 
-class Tool(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Tool:
     """A function the model may call. ``schema`` is its JSON Schema as raw JSON."""
 
     name: str
@@ -26,14 +26,16 @@ class Tool(Struct, frozen=True, gc=False):
     strict: bool = False
 
 
-class ToolChoice(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
     """``auto`` | ``none`` | ``required`` | ``named`` (then ``name`` is the tool's)."""
 
     mode: Literal["auto", "none", "required", "named"] = "auto"
     name: str | None = None
 
 
-class ResponseFormat(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class ResponseFormat:
     """``text`` | ``json_object`` | ``json_schema`` (then ``schema`` is raw JSON)."""
 
     kind: Literal["text", "json_object", "json_schema"] = "text"
@@ -42,7 +44,8 @@ class ResponseFormat(Struct, frozen=True, gc=False):
     strict: bool = False
 
 
-class Sampling(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
     """How to draw tokens. None means: the client did not say, the model's default holds."""
 
     temperature: float | None = None
@@ -59,7 +62,8 @@ class Sampling(Struct, frozen=True, kw_only=True):
     top_logprobs: int = 0
 
 
-class Sizes(Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Sizes:
     """Upper bounds for the prompt, cheap to take: bytes of text, bytes of tools and schemas, images."""
 
     text_bytes: int = 0
@@ -67,22 +71,24 @@ class Sizes(Struct, frozen=True, gc=False):
     images: int = 0
 
 
-class Conversation(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
     """Everything the model is told. ``continue_last``: the answer goes on from the last message, the
     assistant's own, instead of beginning a new one.
     """
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
-    tool_choice: ToolChoice = ToolChoice()
+    tool_choice: ToolChoice = field(default_factory=ToolChoice)
     parallel_tool_calls: bool = True
-    response_format: ResponseFormat = ResponseFormat()
-    sampling: Sampling = Sampling()
+    response_format: ResponseFormat = field(default_factory=ResponseFormat)
+    sampling: Sampling = field(default_factory=Sampling)
     reasoning_effort: str | None = None
     continue_last: bool = False
 
 
-class Request(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
     """One question to one model.
 
     ``body`` is the client's JSON object as received, in ``dialect``; ``fields`` are the names of its

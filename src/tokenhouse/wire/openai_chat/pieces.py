@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
-import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, json
 
 from tokenhouse.wire.body import RawFields
-
-ABSENT: Final = Raw()
-"""What a raw field is that was not there; compare with ``is``."""
 
 
 class FunctionPiece(Struct):
@@ -49,15 +45,15 @@ class ChoicePiece(Struct):
     delta: Delta | None = None
     message: Delta | None = None
     finish_reason: str | None = None
-    logprobs: Raw = ABSENT
+    logprobs: Raw = Raw()
 
 
 class Piece(Struct):
     """A stream's frame, or a whole answer."""
 
     choices: list[ChoicePiece] | None = None
-    usage: Raw = ABSENT
-    error: Raw = ABSENT
+    usage: Raw = Raw()
+    error: Raw = Raw()
 
 
 class TopLogProb(Struct):
@@ -75,9 +71,9 @@ class ChoiceLogProbs(Struct):
     content: list[TokenLogProb] | None = None
 
 
-PIECE: Final = msgspec.json.Decoder(Piece)
-FIELDS: Final = msgspec.json.Decoder(RawFields)
-LOGPROBS: Final = msgspec.json.Decoder(ChoiceLogProbs | None)
+PIECE: Final = json.Decoder(Piece)
+FIELDS: Final = json.Decoder(RawFields)
+LOGPROBS: Final = json.Decoder(ChoiceLogProbs | None)
 
 
 def told(raw: Raw) -> bytes:
@@ -125,7 +121,7 @@ def odd_text(choices: bytes) -> tuple[str, str | None]:
     message, so that the meter errs on the side of what was produced.
     """
     try:
-        value = cast(object, msgspec.json.decode(choices))
+        value = cast(object, json.decode(choices))
     except (ValueError, RecursionError):
         return "", None
     texts: list[str] = []

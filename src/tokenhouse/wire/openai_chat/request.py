@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -35,7 +36,8 @@ class Parsed:
         return conversation_of(self.shape, messages)
 
 
-class ChatRequest(Request, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest(Request):
     """A Request that still knows its decoded body, so that the lossless lane need not parse again."""
 
     parsed: Parsed

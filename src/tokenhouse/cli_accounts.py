@@ -1,0 +1,358 @@
+"""Verbs about who pays: ``accounts``, ``keys``, ``credit``, ``usage``, ``ledger``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from tokenhouse.access import Key
+from tokenhouse.cli_frame import ERROR, Section, Settings, Verb, amount, settings_of
+from tokenhouse.cli_open import House, build_catalogue, run
+from tokenhouse.cli_output import Column, dollars, print_json, print_table
+from tokenhouse.ledger import Account, Credited
+
+if TYPE_CHECKING:
+    from tokenhouse.billing import UsageRow
+
+DAY_MS: Final = 24 * 3600 * 1000
+
+
+@click.group(cls=Section)
+def accounts() -> None:
+    """Who pays: make accounts, list them."""
+
+
+@accounts.command(
+    "create",
+    examples="""
+    tokenhouse accounts create ada
+    tokenhouse accounts create "Ada's lab" --plan free --json
+    """,
+)
+@click.argument("name")
+@click.option("--plan", help="Limits and free grant. Default: the plan `default`, else `free`.")
+@settings_of
+def accounts_create(settings: Settings, name: str, plan: str | None) -> None:
+    """Make an account called NAME, with no credit and no key yet."""
+    config = settings.load()
+    plans = build_catalogue(config).plans
+    chosen = plan or ("default" if "default" in plans else "free")
+    if chosen not in plans:
+        known = ", ".join(sorted(plans))
+        raise click.BadParameter(f"there is no plan {chosen!r}; there are: {known}")
+
+    async def create(house: House) -> Account:
+        return await house.billing.create_account(name, chosen)
+
+    made = run(config, create, make=True)
+    if settings.as_json:
+        print_json(_account(made))
+    else:
+        print(f"{made.id}  {made.name}, plan {made.plan}")
+
+
+@accounts.command(
+    "list",
+    examples="""
+    tokenhouse accounts list
+    tokenhouse accounts list --json
+    """,
+)
+@settings_of
+def accounts_list(settings: Settings) -> None:
+    """List accounts with what they have and what running requests hold of it."""
+
+    async def listed(house: House) -> tuple[Account, ...]:
+        return await house.billing.accounts()
+
+    found = run(settings.load(), listed)
+    if settings.as_json:
+        print_json([_account(account) for account in found])
+        return
+    columns = (
+        Column("id"),
+        Column("name"),
+        Column("plan"),
+        Column("state"),
+        Column("balance", number=True),
+        Column("held", number=True),
+    )
+    rows = [(a.id, a.name, a.plan, a.state, dollars(a.balance), dollars(a.held)) for a in found]
+    print_table(columns, rows, empty="no accounts yet: tokenhouse accounts create NAME")
+
+
+@click.group(cls=Section)
+def keys() -> None:
+    """What spends from an account: make, list, revoke."""
+
+
+@keys.command(
+    "create",
+    examples="""
+    tokenhouse keys create ada --name laptop
+    export TOKENHOUSE_API_KEY=$(tokenhouse keys create ada)
+    """,
+)
+@click.argument("account")
+@click.option("--name", default="", help="What the key is for.")
+@settings_of
+def keys_create(settings: Settings, account: str, name: str) -> None:
+    """Make a key for ACCOUNT (its name or id) and print it, this once: only its hash is kept."""
+
+    async def create(house: House) -> tuple[Key, str]:
+        made = await house.billing.create_key(account, name)
+        return made.key, made.secret
+
+    key, secret = run(settings.load(), create)
+    if settings.as_json:
+        print_json({"id": key.id, "account": key.account, "name": key.name, "key": secret})
+    else:
+        print(secret)
+        click.echo(f"{key.id}: keep it, it is not shown again", err=True)
+
+
+@keys.command(
+    "list",
+    examples="""
+    tokenhouse keys list
+    tokenhouse keys list ada --json
+    """,
+)
+@click.argument("account", required=False)
+@settings_of
+def keys_list(settings: Settings, account: str | None) -> None:
+    """List keys, of all accounts or of ACCOUNT (its name or id), by their last four letters."""
+
+    async def listed(house: House) -> tuple[tuple[Key, ...], dict[str, str]]:
+        names = {found.id: found.name for found in await house.billing.accounts()}
+        return await house.billing.keys(account), names
+
+    found, names = run(settings.load(), listed)
+    if settings.as_json:
+        print_json([_key(key) for key in found])
+        return
+    columns = (Column("id"), Column("account"), Column("name"), Column("key"), Column("state"))
+    rows = [
+        (
+            key.id,
+            names.get(key.account, key.account),
+            key.name,
+            f"sk-th-…{key.hint}",
+            "live" if key.revoked_ms is None else "revoked",
+        )
+        for key in found
+    ]
+    print_table(columns, rows, empty="no keys yet: tokenhouse keys create ACCOUNT")
+
+
+@keys.command(
+    "revoke",
+    examples="""
+    tokenhouse keys revoke key_019b1d2f3a4c0123456789abcde
+    """,
+)
+@click.argument("key_id", metavar="ID")
+@settings_of
+def keys_revoke(settings: Settings, key_id: str) -> None:
+    """Refuse the key ID from now on; a running server knows within two seconds."""
+
+    async def revoke(house: House) -> Key:
+        return await house.billing.revoke_key(key_id)
+
+    revoked = run(settings.load(), revoke)
+    if settings.as_json:
+        print_json(_key(revoked))
+    else:
+        print(f"revoked {revoked.id}")
+
+
+@click.command(
+    cls=Verb,
+    examples="""
+    tokenhouse credit ada 25
+    tokenhouse credit ada 0.50 --reason "sorry for the outage"
+    tokenhouse credit ada 100.00 --reason "invoice 17" --idempotency-key invoice-17
+    """,
+)
+@click.argument("account")
+@click.argument("dollars_given", metavar="AMOUNT", callback=amount)
+@click.option("--reason", default="credit", help="Why; stands in the ledger.")
+@click.option(
+    "--idempotency-key",
+    metavar="K",
+    help="Said twice with the same words it credits once; with other words it is an error.",
+)
+@settings_of
+def credit(
+    settings: Settings,
+    account: str,
+    dollars_given: int,
+    reason: str,
+    idempotency_key: str | None,
+) -> None:
+    """Put money into an account.
+
+    AMOUNT is dollars as exact decimals, ACCOUNT a name or an id.
+    """
+
+    async def put(house: House) -> Credited:
+        return await house.billing.credit(
+            account, dollars_given, reason=reason, idempotency_key=idempotency_key
+        )
+
+    _print_credited(settings, run(settings.load(), put))
+
+
+@click.command(
+    cls=Verb,
+    examples="""
+    tokenhouse usage
+    tokenhouse usage ada --days 7
+    tokenhouse usage --json
+    """,
+)
+@click.argument("account", required=False)
+@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True)
+@settings_of
+def usage(settings: Settings, account: str | None, days: int) -> None:
+    """Show requests, tokens and cost.
+
+    By day (UTC), account and model; of ACCOUNT (its name or id), or of all.
+    """
+
+    async def read(house: House) -> tuple[tuple[UsageRow, ...], dict[str, str]]:
+        now_ms = house.clock.now_ms()
+        since_ms = (now_ms // DAY_MS - days + 1) * DAY_MS
+        names = {found.id: found.name for found in await house.billing.accounts()}
+        rows = await house.billing.usage(account, since_ms=since_ms, until_ms=now_ms + 1)
+        return rows, names
+
+    found, names = run(settings.load(), read)
+    if settings.as_json:
+        print_json([_usage(row) for row in found])
+        return
+    columns = (
+        Column("day"),
+        Column("account"),
+        Column("model"),
+        Column("requests", number=True),
+        Column("tokens in", number=True),
+        Column("tokens out", number=True),
+        Column("cost", number=True),
+    )
+    rows = [
+        (
+            row.day,
+            names.get(row.account, row.account),
+            row.model,
+            str(row.requests),
+            str(row.prompt_tokens),
+            str(row.answer_tokens),
+            dollars(row.cost),
+        )
+        for row in found
+    ]
+    print_table(columns, rows, empty="nothing was used in that time")
+
+
+@click.group(cls=Section)
+def ledger() -> None:
+    """The book of all money: verify it, reverse a credit."""
+
+
+@ledger.command(
+    "verify",
+    examples="""
+    tokenhouse ledger verify
+    tokenhouse ledger verify --json
+    """,
+)
+@settings_of
+def ledger_verify(settings: Settings) -> None:
+    """Check that postings sum to zero and balances and holds agree with them. Exit code 1 if not."""
+
+    async def verify(house: House) -> tuple[bool, int, tuple[str, ...]]:
+        found = await house.billing.verify()
+        return found.ok, found.open_holds, found.errors
+
+    ok, open_holds, errors = run(settings.load(), verify)
+    if settings.as_json:
+        print_json({"ok": ok, "open_holds": open_holds, "errors": list(errors)})
+    elif ok:
+        print(f"ok: every transfer sums to zero; {open_holds} open holds")
+    for error in () if settings.as_json else errors:
+        click.echo(f"wrong: {error}", err=True)
+    if not ok:
+        raise click.exceptions.Exit(ERROR)
+
+
+@ledger.command(
+    "reverse",
+    examples="""
+    tokenhouse ledger reverse ID --reason "the payment bounced"
+    """,
+)
+@click.argument("transfer", metavar="ID")
+@click.option("--reason", required=True, help="Why; stands in the ledger.")
+@settings_of
+def ledger_reverse(settings: Settings, transfer: str, reason: str) -> None:
+    """Take back the credit ID (as `credit` printed it), once. The balance may fall below zero."""
+
+    async def reverse(house: House) -> Credited:
+        return await house.billing.reverse(transfer, reason=reason)
+
+    _print_credited(settings, run(settings.load(), reverse))
+
+
+def _print_credited(settings: Settings, credited: Credited) -> None:
+    if settings.as_json:
+        print_json(
+            {
+                "id": credited.id,
+                "account": credited.account,
+                "amount": credited.amount,
+                "balance": credited.balance,
+                "replayed": credited.replayed,
+            }
+        )
+        return
+    again = " (was there already: nothing changed)" if credited.replayed else ""
+    balance = dollars(credited.balance)
+    print(f"{credited.id}  {dollars(credited.amount)}, balance {balance}{again}")
+
+
+def _account(account: Account) -> dict[str, object]:
+    return {
+        "id": account.id,
+        "name": account.name,
+        "plan": account.plan,
+        "balance": account.balance,
+        "held": account.held,
+        "state": account.state,
+    }
+
+
+def _key(key: Key) -> dict[str, object]:
+    return {
+        "id": key.id,
+        "account": key.account,
+        "name": key.name,
+        "hint": key.hint,
+        "created_ms": key.created_ms,
+        "revoked_ms": key.revoked_ms,
+        "expires_ms": key.expires_ms,
+    }
+
+
+def _usage(row: UsageRow) -> dict[str, object]:
+    return {
+        "day": row.day,
+        "account": row.account,
+        "model": row.model,
+        "requests": row.requests,
+        "prompt_tokens": row.prompt_tokens,
+        "completion_tokens": row.answer_tokens,
+        "images": row.images,
+        "cost": row.cost,
+    }

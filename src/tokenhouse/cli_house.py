@@ -1,0 +1,190 @@
+"""Verbs about the house as a whole: ``serve``, ``init``, ``check``, ``backup``."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from tokenhouse.catalogue import Catalogue
+from tokenhouse.cli_frame import Failure, Settings, Verb, settings_of
+from tokenhouse.cli_open import House, build_catalogue, house_exists, run, store_path
+from tokenhouse.cli_output import print_json
+from tokenhouse.config import Config, ConfigError, commented_default
+
+CONFIG_NAME = "tokenhouse.toml"
+
+
+@click.command(
+    cls=Verb,
+    examples="""
+    tokenhouse serve
+    tokenhouse serve --port 9000 --data ./house
+    tokenhouse serve --config tokenhouse.toml --host 0.0.0.0 --log-format json
+    """,
+)
+@click.option("--host", help="The address to listen on.")
+@click.option("--port", type=int, help="The port to listen on; 0 lets the system choose.")
+@click.option("--workers", type=int, help="Processes that serve; more than one needs PostgreSQL.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="How log lines look.")
+@settings_of
+def serve(
+    settings: Settings,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    log_format: str | None,
+) -> None:
+    """Serve the API until it is told to stop.
+
+    The first time it makes the data directory, an account and a key, and says how to use them.
+    """
+    from tokenhouse.app_serve import run as serve_until_stopped
+
+    said = {"host": host, "port": port, "workers": workers, "log_format": log_format}
+    server = {name: value for name, value in said.items() if value is not None}
+    code = serve_until_stopped(settings.load(server), reload=lambda: settings.load(server))
+    raise click.exceptions.Exit(code)
+
+
+@click.command(
+    cls=Verb,
+    examples="""
+    tokenhouse init
+    tokenhouse init --config /etc/tokenhouse.toml
+    """,
+)
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@settings_of
+def init(settings: Settings, force: bool) -> None:
+    """Write a commented settings file.
+
+    Every key stands in it with its default. Where: --config FILE, else tokenhouse.toml in --data
+    DIR, else here.
+    """
+    path = settings.config or (settings.data or Path()) / CONFIG_NAME
+    path = path.expanduser().absolute()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
+    try:
+        file = os.open(path, flags, 0o600)
+    except FileExistsError:
+        raise Failure(
+            f"{path} is there already; --force writes over it", code="already_exists"
+        ) from None
+    with os.fdopen(file, "w", encoding="utf-8") as out:
+        out.write(commented_default())
+    if settings.as_json:
+        print_json({"path": str(path)})
+    else:
+        print(f"wrote {path}; `tokenhouse check` reads it")
+
+
+@click.command(
+    cls=Verb,
+    examples="""
+    tokenhouse check
+    tokenhouse check --config /etc/tokenhouse.toml --json
+    """,
+)
+@settings_of
+def check(settings: Settings) -> None:
+    """Say all that is wrong with the settings.
+
+    The catalogue included. Changes nothing.
+    """
+    problems: tuple[str, ...] = ()
+    config: Config | None = None
+    catalogue: Catalogue | None = None
+    try:
+        config = settings.load()
+        catalogue = build_catalogue(config)
+    except ConfigError as error:
+        problems = error.problems
+    notes = _notes(config, catalogue) if config and catalogue else []
+    if settings.as_json:
+        print_json(_checked(config, catalogue, problems, notes))
+    else:
+        _print_checked(config, catalogue, problems, notes)
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+@click.command(
+    cls=Verb,
+    examples="""
+    tokenhouse backup /var/backups/tokenhouse-2026-11-22.db
+    """,
+)
+@click.argument("path", type=click.Path(path_type=Path))
+@settings_of
+def backup(settings: Settings, path: Path) -> None:
+    """Copy the whole database into a new file.
+
+    Accounts, keys, ledger and receipts as they are at one moment; PATH must not be there yet. The
+    house may serve meanwhile.
+    """
+    target = path.expanduser().absolute()
+
+    async def copy(house: House) -> None:
+        await house.store.backup(target)
+
+    run(settings.load(), copy)
+    if settings.as_json:
+        print_json({"path": str(target), "bytes": target.stat().st_size})
+    else:
+        print(f"wrote {target} ({target.stat().st_size} bytes)")
+
+
+def _checked(
+    config: Config | None,
+    catalogue: Catalogue | None,
+    problems: tuple[str, ...],
+    notes: list[str],
+) -> dict[str, object]:
+    file = config.path if config is not None else None
+    return {
+        "ok": not problems,
+        "config": None if file is None else str(file),
+        "data": None if config is None else str(config.data_dir),
+        "models": [] if catalogue is None else [model.id for model in catalogue.models],
+        "problems": list(problems),
+        "notes": notes,
+    }
+
+
+def _print_checked(
+    config: Config | None,
+    catalogue: Catalogue | None,
+    problems: tuple[str, ...],
+    notes: list[str],
+) -> None:
+    for problem in problems:
+        click.echo(f"wrong: {problem}", err=True)
+    for note in notes:
+        print(f"note: {note}")
+    if config is not None and catalogue is not None:
+        file = config.path or "no file: everything is at its default"
+        print(f"settings: {file}")
+        print(f"data: {config.data_dir}")
+        print(f"models: {', '.join(model.id for model in catalogue.models) or 'none'}")
+        print("ok")
+
+
+def _notes(config: Config, catalogue: Catalogue) -> list[str]:
+    """What is right, and may still surprise."""
+    notes: list[str] = []
+    if not house_exists(config):
+        notes.append(f"no house yet at {store_path(config)}; `tokenhouse serve` makes it")
+    kinds = {provider.name: provider.kind for provider in config.providers}
+    no_engine = find_spec("xllamacpp") is None
+    for model in catalogue.models:
+        if model.price is None:
+            notes.append(f"{model.id} has no price: it is listed, not offered")
+        if not model.routes:
+            notes.append(f"{model.id} has no routes: nobody can answer")
+        elif no_engine and all(kinds.get(route.provider) == "engine" for route in model.routes):
+            notes.append(f"{model.id} needs the engine: pip install 'tokenhouse[engine]'")
+    return notes

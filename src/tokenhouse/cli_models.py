@@ -1,0 +1,134 @@
+"""Verbs about models and tokens: ``models``, ``count``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from tokenhouse.catalogue import STARTER, Catalogue, Model
+from tokenhouse.chat import estimate_tokens
+from tokenhouse.cli_frame import Settings, Verb, settings_of
+from tokenhouse.cli_open import build_catalogue
+from tokenhouse.cli_output import Column, print_json, print_table
+from tokenhouse.config import Config
+from tokenhouse.money import usd_per_million
+from tokenhouse.starter import tokenizer_path
+
+
+@click.command(
+    cls=Verb,
+    examples="""
+    tokenhouse models
+    tokenhouse models --json
+    """,
+)
+@settings_of
+def models(settings: Settings) -> None:
+    """List the catalogue.
+
+    Ids, context lengths, prices in dollars per million tokens, and where each model runs.
+    """
+    catalogue = build_catalogue(settings.load())
+    if settings.as_json:
+        print_json([asdict(row) for row in catalogue.rows])
+        return
+    columns = (
+        Column("model"),
+        Column("context", number=True),
+        Column("input", number=True),
+        Column("output", number=True),
+        Column("runs at"),
+    )
+    rows = [_line(model) for model in catalogue.models]
+    print_table(
+        columns, rows, empty="the catalogue is empty; give it [[models]] in tokenhouse.toml"
+    )
+
+
+@click.command(
+    cls=Verb,
+    examples="""
+    tokenhouse count letter.txt
+    cat letter.txt | tokenhouse count --model mistral-small-3.1
+    """,
+)
+@click.argument("file", required=False, type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "--model", "name", help="Whose tokens. Default: the starter's, else the first model's."
+)
+@settings_of
+def count(settings: Settings, file: Path | None, name: str | None) -> None:
+    """Count the tokens of a text.
+
+    Of FILE, or of stdin. The text alone: a request's messages have a frame around them that is
+    counted too. Without the model's tokenizer the number is an estimate, and says so.
+    """
+    text = _text(file)
+    config = settings.load()
+    model = _model(build_catalogue(config), name)
+    tokens, source = _count(text, _tokenizer_file(model, config))
+    if settings.as_json:
+        print_json({"tokens": tokens, "source": source, "model": model.id})
+    elif source == "counted":
+        print(tokens)
+    else:
+        print(f"{tokens} (estimated: the tokenizer of {model.id} is not here)")
+
+
+def _line(model: Model) -> tuple[str, ...]:
+    price = model.price
+    if price is None:
+        rates = ("no price", "no price")
+    elif price.free:
+        rates = ("free", "free")
+    else:
+        rates = (f"${usd_per_million(price.input)}", f"${usd_per_million(price.output)}")
+    places = dict.fromkeys(route.provider for route in model.routes)
+    return (model.id, str(model.context_length), *rates, ", ".join(places) or "nowhere")
+
+
+def _text(file: Path | None) -> str:
+    if file is None or str(file) == "-":
+        octets = sys.stdin.buffer.read()
+    else:
+        octets = file.read_bytes()
+    try:
+        return octets.decode()
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"the text is not UTF-8 (byte {error.start})") from error
+
+
+def _model(catalogue: Catalogue, name: str | None) -> Model:
+    if name is not None:
+        return catalogue.resolve(name)
+    for model in catalogue.models:
+        if model.tokenizer == STARTER:
+            return model
+    if not catalogue.models:
+        raise click.UsageError("the catalogue is empty; name no model where there is none")
+    return catalogue.models[0]
+
+
+def _tokenizer_file(model: Model, config: Config) -> Path | None:
+    """The tekken.json that lies here for ``model``; None when there is none."""
+    if model.tokenizer == STARTER:
+        return tokenizer_path()
+    name = model.tokenizer or ""
+    if not name.endswith(".json") and not name.startswith("tekken"):
+        return None
+    file = Path(config.engine.weights_dir) / (name if name.endswith(".json") else "tekken.json")
+    return file if file.is_file() else None
+
+
+def _count(text: str, tokenizer: Path | None) -> tuple[int, str]:
+    from tokenhouse.engine import EngineMissing, load_tekken
+
+    if tokenizer is not None:
+        try:
+            return len(load_tekken(tokenizer).encode(text)), "counted"
+        except EngineMissing:
+            pass  # without the engine's extra there is no tokenizer: an estimate, and it says so
+    return estimate_tokens(text), "estimated"

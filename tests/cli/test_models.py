@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tokenhouse.chat import estimate_tokens
+from tokenhouse.engine import load_tekken
+from tokenhouse.starter import tokenizer_path
+
+
+def test_models_lists_ids_and_prices(cli: Cli) -> None:
+    head, *lines = cli("models").out.splitlines()
+    assert head.split() == ["model", "context", "input", "output", "runs", "at"]
+    shown = {line.split()[0]: line.split()[1:] for line in lines}
+    assert shown["mistralai/mistral-small-3.1-24b-instruct"][:3] == ["131072", "$0.35", "$0.56"]
+
+
+def test_models_as_json_are_the_rows_of_the_api(cli: Cli) -> None:
+    rows = {row["id"]: row for row in cli("models", "--json").json}
+    row = rows["mistralai/mistral-small-3.1-24b-instruct"]
+    assert row["pricing"]["prompt"] == "0.00000035"
+    assert row["context_length"] == 131072
+
+
+@pytest.mark.parametrize("text", ["", "Hello, house!", "नमस्ते दुनिया\n", "[INST] x [/INST]"])
+def test_count_agrees_with_the_tokenizer(cli: Cli, text: str) -> None:
+    expected = len(load_tekken(tokenizer_path()).encode(text))
+    counted = cli("count", "--json", stdin=text).json
+    assert counted == {"tokens": expected, "source": "counted", "model": "tokenhouse/starter"}
+    file = cli.data.parent / "text.txt"
+    file.write_text(text)
+    assert cli("count", str(file)).out == f"{expected}\n"
+    assert cli("count", "-", stdin=text).out == f"{expected}\n"
+
+
+def test_count_without_the_tokenizer_says_that_it_estimates(cli: Cli) -> None:
+    counted = cli("count", "--model", "mistral-small-3.1", "--json", stdin="Hello there").json
+    assert counted["source"] == "estimated"
+    assert counted["tokens"] == estimate_tokens("Hello there")
+    assert "estimated" in cli("count", "--model", "mistral-small-3.1", stdin="Hello").out
+
+
+def test_count_refuses_what_is_no_text_and_what_is_not_there(cli: Cli) -> None:
+    assert "UTF-8" in cli("count", stdin=b"\xff\xfe", code=2).err
+    assert "missing.txt" in cli("count", "missing.txt", code=1).err
+    assert cli("--json", "count", "--model", "x/y", stdin="", code=5).error["code"]
