@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from tokenhouse.transport.origin import Origin
@@ -16,7 +16,7 @@ class Proxy:
 
     host: str
     port: int
-    authorization: bytes = b""
+    authorization: bytes = field(default=b"", repr=False)
 
     @classmethod
     def parse(cls, url: str) -> Proxy:
