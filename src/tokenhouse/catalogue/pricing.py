@@ -6,15 +6,15 @@ A ceiling is never below the cost of a usage within its bounds; the tests hold i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from tokenhouse.catalogue.values import Model, Offer, Price
 from tokenhouse.chat import Request, Usage
 from tokenhouse.money import AMOUNT_MAX, amount_from_picodollars
 
 
-@dataclass(frozen=True, slots=True)
-class Ceiling:
+class Ceiling(NamedTuple):
     """The most that a request can cost: ``amount`` in nanodollars, and the tokens behind it.
     ``answer_tokens_max`` is for all choices together."""
 
@@ -30,7 +30,7 @@ class Ceiling:
 
 def cost(usage: Usage, price: Price) -> int:
     """Nanodollars for ``usage`` (buckets >= 0; see :func:`clamp`), rounded up once."""
-    picodollars = (
+    amount = amount_from_picodollars(
         usage.input * price.input
         + usage.cache_read * price.cache_read_rate
         + usage.cache_write * price.cache_write_rate
@@ -39,7 +39,7 @@ def cost(usage: Usage, price: Price) -> int:
         + usage.images * price.image
         + price.request
     )
-    return min(amount_from_picodollars(picodollars), AMOUNT_MAX)
+    return amount if amount < AMOUNT_MAX else AMOUNT_MAX
 
 
 def ceiling(request: Request, offer: Offer) -> Ceiling:
@@ -81,7 +81,9 @@ def affordable_max_tokens(free: int, *, prompt_tokens: int, request: Request, of
 def answer_tokens_max(request: Request, model: Model) -> int:
     """Tokens of one choice at most: asked, the model's maximum and its context, the least of them."""
     asked = request.max_tokens
-    most = min(model.max_output_tokens, model.context_length)
+    most = model.max_output_tokens
+    if most > model.context_length:
+        most = model.context_length
     return most if asked is None or asked > most else asked
 
 
@@ -123,7 +125,8 @@ def _ceiling(prompt: int, each: int, request: Request, offer: Offer) -> Ceiling:
         prompt = context
     answer = request.n * each
     picodollars = _fixed(prompt, request, offer.price) + answer * offer.price.answer_rate
-    return Ceiling(min(amount_from_picodollars(picodollars), AMOUNT_MAX), prompt, answer)
+    amount = amount_from_picodollars(picodollars)
+    return Ceiling(amount if amount < AMOUNT_MAX else AMOUNT_MAX, prompt, answer)
 
 
 def _fixed(prompt: int, request: Request, price: Price) -> int:

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
-@dataclass(frozen=True, slots=True)
-class TextPart:
+class TextPart(Struct, frozen=True, gc=False):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ImagePart:
+class ImagePart(Struct, frozen=True, gc=False):
     """An image by ``url`` (https or data:), as the client wrote it."""
 
     url: str
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReasoningPart:
+class ReasoningPart(Struct, frozen=True, gc=False):
     """What a model thought. ``signature`` binds it to the endpoint that minted it."""
 
     text: str
     signature: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True, gc=False):
     """A call of a tool: ``arguments`` is a JSON text as the model wrote it (may be malformed)."""
 
     id: str
@@ -38,13 +35,11 @@ class Call:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallPart:
+class CallPart(Struct, frozen=True, gc=False):
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
-class ResultPart:
+class ResultPart(Struct, frozen=True, gc=False):
     """What a tool gave back for the call ``call_id``."""
 
     call_id: str
@@ -52,8 +47,7 @@ class ResultPart:
     is_error: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class OpaquePart:
+class OpaquePart(Struct, frozen=True, gc=False):
     """A part of a kind that only some models take (audio, file, …): its kind and its raw JSON."""
 
     kind: str
@@ -63,8 +57,7 @@ class OpaquePart:
 Part = TextPart | ImagePart | ReasoningPart | CallPart | ResultPart | OpaquePart
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True, gc=False):
     """One turn. ``parts`` in the order written; a tool message holds exactly one ResultPart."""
 
     role: Role

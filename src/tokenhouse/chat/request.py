@@ -8,16 +8,16 @@ passes as its dialect wrote it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
 
 from tokenhouse.chat.messages import Message
 
 Dialect = Literal["openai_chat", "openai_responses", "anthropic_messages", "openai_completions"]
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(Struct, frozen=True, gc=False):
     """A function the model may call. ``schema`` is its JSON Schema as raw JSON."""
 
     name: str
@@ -26,16 +26,14 @@ class Tool:
     strict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ToolChoice:
+class ToolChoice(Struct, frozen=True, gc=False):
     """``auto`` | ``none`` | ``required`` | ``named`` (then ``name`` is the tool's)."""
 
     mode: Literal["auto", "none", "required", "named"] = "auto"
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseFormat:
+class ResponseFormat(Struct, frozen=True, gc=False):
     """``text`` | ``json_object`` | ``json_schema`` (then ``schema`` is raw JSON)."""
 
     kind: Literal["text", "json_object", "json_schema"] = "text"
@@ -44,8 +42,7 @@ class ResponseFormat:
     strict: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
+class Sampling(Struct, frozen=True, kw_only=True):
     """How to draw tokens. None means: the client did not say, the model's default holds."""
 
     temperature: float | None = None
@@ -62,8 +59,7 @@ class Sampling:
     top_logprobs: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(Struct, frozen=True, gc=False):
     """Upper bounds for the prompt, cheap to take: bytes of text, bytes of tools and schemas, images."""
 
     text_bytes: int = 0
@@ -71,24 +67,22 @@ class Sizes:
     images: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
+class Conversation(Struct, frozen=True, kw_only=True):
     """Everything the model is told. ``continue_last``: the answer goes on from the last message, the
     assistant's own, instead of beginning a new one.
     """
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
-    tool_choice: ToolChoice = field(default_factory=ToolChoice)
+    tool_choice: ToolChoice = ToolChoice()
     parallel_tool_calls: bool = True
-    response_format: ResponseFormat = field(default_factory=ResponseFormat)
-    sampling: Sampling = field(default_factory=Sampling)
+    response_format: ResponseFormat = ResponseFormat()
+    sampling: Sampling = Sampling()
     reasoning_effort: str | None = None
     continue_last: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """One question to one model.
 
     ``body`` is the client's JSON object as received, in ``dialect``; ``fields`` are the names of its

@@ -19,26 +19,54 @@ from tokenhouse.chat import Usage
 _MOST: Final = 2**40
 
 
+class _PromptDetails(msgspec.Struct, gc=False):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class _CompletionDetails(msgspec.Struct, gc=False):
+    reasoning_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct, gc=False):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
+
+
+_TYPED: Final = msgspec.json.Decoder(_Usage)
+_LENIENT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NUMBER: Final = msgspec.json.Decoder(int | float | None)
+
+
 def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
     """An upstream's usage object → buckets; None when it is no object or tells no counts."""
-    fields = _object(raw)
-    if "prompt_tokens" not in fields and "completion_tokens" not in fields:
+    try:
+        told = _TYPED.decode(raw)
+    except (ValueError, RecursionError):
+        told = _read_leniently(raw)
+    if told.prompt_tokens is None and told.completion_tokens is None:
         return None
-    prompt = _count(fields.get("prompt_tokens"))
-    completion = _count(fields.get("completion_tokens"))
-    of_prompt = _object(fields.get("prompt_tokens_details"))
-    of_completion = _object(fields.get("completion_tokens_details"))
-    cached = min(_count(of_prompt.get("cached_tokens")), prompt)
-    written = min(_count(of_prompt.get("cache_write_tokens")), prompt - cached)
-    reasoning = _count(of_completion.get("reasoning_tokens"))
-    # Some upstreams leave reasoning out of completion_tokens; their total gives it away.
-    apart = reasoning > 0 and _count(fields.get("total_tokens")) == prompt + completion + reasoning
-    reasoning = reasoning if apart else min(reasoning, completion)
+    prompt = _within(told.prompt_tokens)
+    completion = _within(told.completion_tokens)
+    cached = written = reasoning = 0
+    if told.prompt_tokens_details is not None:
+        cached = min(_within(told.prompt_tokens_details.cached_tokens), prompt)
+        written = min(_within(told.prompt_tokens_details.cache_write_tokens), prompt - cached)
+    output = completion
+    if told.completion_tokens_details is not None:
+        reasoning = _within(told.completion_tokens_details.reasoning_tokens)
+        # Some upstreams leave reasoning out of completion_tokens; their total gives it away.
+        if reasoning == 0 or _within(told.total_tokens) != prompt + completion + reasoning:
+            reasoning = min(reasoning, completion)
+            output = completion - reasoning
     return Usage(
         input=prompt - cached - written,
         cache_read=cached,
         cache_write=written,
-        output=completion if apart else completion - reasoning,
+        output=output,
         reasoning=reasoning,
     )
 
@@ -50,7 +78,7 @@ def usage_json(usage: Usage, cost: int | None, upstream: bytes | None = None) ->
     survive (never ``cost`` or ``cost_details``: what the house pays is its own affair).
     """
     survivors = _object(upstream)
-    if not survivors:
+    if _COUNTS.issuperset(survivors):
         return _plain(usage, cost)
     fields: dict[str, object] = {
         name: value for name, value in survivors.items() if name not in _HOUSE_ONLY
@@ -72,6 +100,7 @@ def usage_json(usage: Usage, cost: int | None, upstream: bytes | None = None) ->
     return msgspec.json.encode(fields)
 
 
+_COUNTS: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
 _HOUSE_ONLY: Final = frozenset({"cost", "cost_details", "is_byok"})
 
 
@@ -86,24 +115,44 @@ def _plain(usage: Usage, cost: int | None) -> bytes:
     ) + tail
 
 
+_NOTHING: Final[Mapping[str, msgspec.Raw]] = MappingProxyType({})
+
+
 def _object(value: object) -> Mapping[str, msgspec.Raw]:
     """Raw JSON → its fields; an empty mapping for anything that is no object."""
     if not isinstance(value, (bytes, msgspec.Raw)):
         return _NOTHING
     try:
-        return msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+        return _LENIENT.decode(value)
     except (ValueError, RecursionError):
         return _NOTHING
 
 
-_NOTHING: Final[Mapping[str, msgspec.Raw]] = MappingProxyType({})
+def _read_leniently(raw: bytes | msgspec.Raw) -> _Usage:
+    """Field by field, for a provider that writes texts or fractions where counts belong."""
+    fields = _object(raw)
+    of_prompt = _object(fields.get("prompt_tokens_details"))
+    of_completion = _object(fields.get("completion_tokens_details"))
+    return _Usage(
+        _number(fields.get("prompt_tokens")),
+        _number(fields.get("completion_tokens")),
+        _number(fields.get("total_tokens")),
+        _PromptDetails(
+            _number(of_prompt.get("cached_tokens")), _number(of_prompt.get("cache_write_tokens"))
+        ),
+        _CompletionDetails(_number(of_completion.get("reasoning_tokens"))),
+    )
 
 
-def _count(raw: msgspec.Raw | None) -> int:
+def _number(raw: msgspec.Raw | None) -> int | None:
     if raw is None:
-        return 0
+        return None
     try:
-        value = msgspec.json.decode(raw, type=int | float | None)
+        value = _NUMBER.decode(raw)
     except (ValueError, RecursionError):
-        return 0
-    return 0 if value is None else int(min(max(value, 0), _MOST))
+        return None
+    return None if value is None else int(value)
+
+
+def _within(count: int | None) -> int:
+    return 0 if count is None else min(max(count, 0), _MOST)

@@ -39,6 +39,8 @@ class Reader:
         if self._after_cr or b"\r" in data:
             data = self._line_feeds(data)
         if self._started and not self._rest and data.endswith(b"\n\n"):
+            if data.startswith(b"data: ") and data.find(b"\n") == len(data) - 2 <= self._limit:
+                return [(b"", data[6:-2])]
             return _events(data[:-2].split(b"\n\n"), self._limit)
         return self._feed_slowly(data)
 

@@ -138,7 +138,9 @@ def _call_ids(position: int, message: ChatMessage) -> set[str]:
     for index, call in enumerate(message.tool_calls or ()):
         path = f"messages[{position}].tool_calls[{index}]"
         if call.id in ids:
-            raise invalid(f"{path}.id", f"Two calls have the id {_quote(call.id)}; ids are unique.")
+            raise invalid(
+                f"{path}.id", f"'{path}.id' is {_quote(call.id)}, like another's; ids are unique."
+            )
         if call.function is None and call.type in (None, "function"):
             raise missing(f"{path}.function")
         ids.add(call.id)
@@ -196,7 +198,7 @@ def _check_tools(body: ChatBody, facts: Facts) -> None:
         if choice.function.name not in names:
             raise invalid(
                 "tool_choice.function.name",
-                f"'tool_choice' names {_quote(choice.function.name)}, which is not among 'tools'.",
+                f"'tool_choice.function.name' is {_quote(choice.function.name)}, not one of 'tools'.",
             )
 
 
@@ -218,7 +220,9 @@ def _check_function(path: str, function: FunctionShape, names: set[str]) -> None
             f"'{path}.name' is {_quote(name)}; use 1 to 64 letters, digits, underscores or dashes.",
         )
     if name in names:
-        raise invalid(f"{path}.name", f"Two functions are named {_quote(name)}; names are unique.")
+        raise invalid(
+            f"{path}.name", f"'{path}.name' is {_quote(name)}, like another's; names are unique."
+        )
     names.add(name)
     parameters = memoryview(function.parameters)
     if parameters and parameters[0] != _BRACE and bytes(parameters) != NULL:

@@ -30,7 +30,7 @@ from tokenhouse.wire.openai_usage import usage_json
 Json = dict[str, object]
 
 _ENCODER: Final = msgspec.json.Encoder()
-_DONE: Final = sse.data(b"[DONE]")
+_DONE: Final = b"data: [DONE]\n\n"
 _FINISH: Final[dict[FinishReason, str]] = {
     "stop": "stop",
     "length": "length",
@@ -123,7 +123,8 @@ class StreamEncoder:
         if choice in self._begun:
             return chunk
         self._begun.add(choice)
-        role = b'"role":"assistant","content":""'
+        first = b'""' if not delta or delta.startswith(b'"content"') else b"null"
+        role = b'"role":"assistant","content":' + first
         return self._chunk(choice, role, b"null", b"null") + chunk
 
 
@@ -142,9 +143,10 @@ class _Answer:
 
     def json(self, index: int) -> Json:
         text = "".join(self.text)
+        others = self.calls or self.refusal or self.reasoning
         message: Json = {
             "role": "assistant",
-            "content": text if text or not (self.calls or self.refusal) else None,
+            "content": text if self.text or not others else None,
             "refusal": "".join(self.refusal) if self.refusal else None,
         }
         if self.reasoning:

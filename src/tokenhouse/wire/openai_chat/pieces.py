@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
-from msgspec import Raw, Struct, json
+import msgspec
+from msgspec import Raw, Struct
 
 from tokenhouse.wire.body import RawFields
+
+ABSENT: Final = Raw()
+"""What a raw field is that was not there; compare with ``is``."""
 
 
 class FunctionPiece(Struct):
@@ -45,15 +49,15 @@ class ChoicePiece(Struct):
     delta: Delta | None = None
     message: Delta | None = None
     finish_reason: str | None = None
-    logprobs: Raw = Raw()
+    logprobs: Raw = ABSENT
 
 
 class Piece(Struct):
     """A stream's frame, or a whole answer."""
 
     choices: list[ChoicePiece] | None = None
-    usage: Raw = Raw()
-    error: Raw = Raw()
+    usage: Raw = ABSENT
+    error: Raw = ABSENT
 
 
 class TopLogProb(Struct):
@@ -71,9 +75,9 @@ class ChoiceLogProbs(Struct):
     content: list[TokenLogProb] | None = None
 
 
-PIECE: Final = json.Decoder(Piece)
-FIELDS: Final = json.Decoder(RawFields)
-LOGPROBS: Final = json.Decoder(ChoiceLogProbs | None)
+PIECE: Final = msgspec.json.Decoder(Piece)
+FIELDS: Final = msgspec.json.Decoder(RawFields)
+LOGPROBS: Final = msgspec.json.Decoder(ChoiceLogProbs | None)
 
 
 def told(raw: Raw) -> bytes:
@@ -121,7 +125,7 @@ def odd_text(choices: bytes) -> tuple[str, str | None]:
     message, so that the meter errs on the side of what was produced.
     """
     try:
-        value = cast(object, json.decode(choices))
+        value = cast(object, msgspec.json.decode(choices))
     except (ValueError, RecursionError):
         return "", None
     texts: list[str] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -36,8 +35,7 @@ class Parsed:
         return conversation_of(self.shape, messages)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatRequest(Request):
+class ChatRequest(Request, frozen=True, kw_only=True):
     """A Request that still knows its decoded body, so that the lossless lane need not parse again."""
 
     parsed: Parsed

@@ -16,6 +16,7 @@ from tokenhouse.wire import sse
 from tokenhouse.wire.body import RawFields
 from tokenhouse.wire.openai_chat.errors import broken, in_band_error
 from tokenhouse.wire.openai_chat.pieces import (
+    ABSENT,
     FIELDS,
     PIECE,
     ChoicePiece,
@@ -131,12 +132,15 @@ class PassingReader(StreamReader):
             return
         except (ValueError, RecursionError):
             raise broken("sent something that is not JSON") from None
-        self._raise_in_band(piece.error)
-        usage = bytes(piece.usage)
-        if usage and usage != b"null":
-            self._usage = usage
-            if not piece.choices:
-                return
+        usage = b""
+        if piece.error is not ABSENT:
+            self._raise_in_band(piece.error)
+        if piece.usage is not ABSENT:
+            usage = bytes(piece.usage)
+            if usage != b"null":
+                self._usage = usage
+                if not piece.choices:
+                    return
         text = ""
         content = False
         finish: str | None = None
@@ -177,7 +181,7 @@ class PassingReader(StreamReader):
             payload = payload.replace(b"\n", b" ")  # between values only: JSON strings hold none
         fields = FIELDS.decode(payload)
         self._mark(fields)
-        if told(fields.get("usage", _NO_RAW)) or not self._include_usage:
+        if told(fields.get("usage", ABSENT)) or not self._include_usage:
             fields.pop("usage", None)
         self._learn(payload)
         return sse.data(_ENCODER.encode(fields))
@@ -208,9 +212,9 @@ class PassingReader(StreamReader):
             fields = FIELDS.decode(payload)
         except (ValueError, RecursionError):
             raise broken("sent something that is not an object") from None
-        self._raise_in_band(fields.get("error", _NO_RAW))
-        self._usage = told(fields.get("usage", _NO_RAW)) or self._usage
-        text, finish = odd_text(bytes(fields.get("choices", _NO_RAW)))
+        self._raise_in_band(fields.get("error", ABSENT))
+        self._usage = told(fields.get("usage", ABSENT)) or self._usage
+        text, finish = odd_text(bytes(fields.get("choices", ABSENT)))
         if finish is not None:
             self._end(finish)
         self._top = max(self._top, 0)
@@ -262,9 +266,6 @@ class TranslatingReader(StreamReader):
 
     def _complete(self) -> bool:
         return bool(self._choices) and all(choice.ended for choice in self._choices.values())
-
-
-_NO_RAW: Final = msgspec.Raw()
 
 
 def id_stem(answer_id: str) -> str:

@@ -8,12 +8,11 @@ import msgspec
 
 from tokenhouse.chat import Event, Finished, Whole
 from tokenhouse.wire.openai_chat.errors import broken, in_band_error
-from tokenhouse.wire.openai_chat.pieces import FIELDS, PIECE, delta_text, odd_text, told
+from tokenhouse.wire.openai_chat.pieces import ABSENT, FIELDS, PIECE, delta_text, odd_text, told
 from tokenhouse.wire.openai_chat.stream import decode_piece, id_stem
 from tokenhouse.wire.openai_chat.translate import Choice
 from tokenhouse.wire.openai_usage import read_usage
 
-_NO_RAW: Final = msgspec.Raw()
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -26,11 +25,11 @@ def pass_whole(body: bytes, *, answer_id: str, model: str) -> list[Event]:
         fields = FIELDS.decode(body)
     except (ValueError, RecursionError):
         raise broken("sent an answer that is not JSON") from None
-    error = told(fields.get("error", _NO_RAW))
+    error = told(fields.get("error", ABSENT))
     if error:
         raise in_band_error(error, public_model=model)
-    text, finish = _text(body, bytes(fields.get("choices", _NO_RAW)))
-    usage = told(fields.get("usage", _NO_RAW))
+    text, finish = _text(body, bytes(fields.get("choices", ABSENT)))
+    usage = told(fields.get("usage", ABSENT))
     passed = {name: bytes(value) for name, value in fields.items()}
     passed["id"] = _ENCODER.encode(answer_id)
     passed["model"] = _ENCODER.encode(model)
