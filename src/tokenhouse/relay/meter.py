@@ -122,13 +122,14 @@ class Meter:
         return True
 
     def _delta(self, text: str, tokens: int | None) -> None:
+        if not text and not tokens:
+            return  # an end, an empty delta: no token was drawn for it that anyone was given
         self._deltas += 1
         if tokens is None:
             self._untold = True
         else:
             self._told += tokens
-        if text:
-            self._pieces.append(text)
+        self._pieces.append(text)
 
     @property
     def exceeded(self) -> bool:
