@@ -53,7 +53,13 @@ def conversation() -> Conversation:
 
 
 def request(
-    *, text: int = 0, schema: int = 0, images: int = 0, max_tokens: int | None = None, n: int = 1
+    *,
+    text: int = 0,
+    schema: int = 0,
+    images: int = 0,
+    max_tokens: int | None = None,
+    n: int = 1,
+    system: bool = False,
 ) -> Request:
     return Request(
         dialect="openai_chat",
@@ -64,6 +70,7 @@ def request(
         sizes=Sizes(text, schema, images),
         max_tokens=max_tokens,
         n=n,
+        has_system=system,
     )
 
 
@@ -190,7 +197,7 @@ def test_a_ceiling_counts_every_byte_schemas_twice_and_images_at_their_most() ->
     bound = ceiling(asked, offer)
     assert bound.prompt_tokens_max == 100 + 2 * 50 + 2 * 3080 + 7 + len("Grüße".encode())
     assert bound.answer_tokens_max == 30
-    told = replace(asked, has_system=True)
+    told = request(text=100, schema=50, images=2, max_tokens=10, n=3, system=True)
     assert ceiling(told, offer).prompt_tokens_max == bound.prompt_tokens_max - 7
 
 
