@@ -18,6 +18,7 @@ from .template import TOOL_CALLS
 
 SCHEMA_LIMIT: Final = 256 * 1024
 _QUOTED: Final = re.compile(r'"([^"]+)"')
+_PLACE: Final = re.compile(r"^at \d+\(\d+\): (failed to compile JSON schema: )?")
 _NO_PADDING: Final = {
     "whitespace_flexible": False,
     "item_separator": ", ",
@@ -117,7 +118,7 @@ def _checked(grammar: str) -> Constraint:
 
 
 def _refused(why: str) -> SchemaRefused:
-    first = why.strip().splitlines()[0]
+    first = _PLACE.sub("", why.strip().splitlines()[0])
     keyword: str | None = None
     if "Unimplemented keys" in first and (found := _QUOTED.search(first)):
         keyword = found.group(1)

@@ -26,22 +26,20 @@ def bytes_needed(header: GgufHeader, *, n_ctx: int, n_batch: int) -> tuple[int, 
 
 def bytes_available() -> int | None:
     """Memory that a new process can take, cgroup limits counted. None where nobody tells."""
-    known = [n for n in (_meminfo(), _cgroup()) if n is not None]
+    known = [n for n in (free_of_machine(), free_of_cgroup()) if n is not None]
     return min(known) if known else None
 
 
-def _mib(n: int) -> str:
-    return f"{n / 2**20:,.0f} MiB"
-
-
-def _meminfo(path: Path = Path("/proc/meminfo")) -> int | None:
-    for line in _lines(path):
+def free_of_machine(meminfo: Path = Path("/proc/meminfo")) -> int | None:
+    """What Linux says is available. None elsewhere."""
+    for line in _lines(meminfo):
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     return None
 
 
-def _cgroup(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+def free_of_cgroup(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """What a container's limit (cgroup 2) leaves. None without a limit."""
     limit, used = _lines(root / "memory.max"), _lines(root / "memory.current")
     if not limit or not used or not limit[0].isdigit() or not used[0].isdigit():
         return None
@@ -50,6 +48,10 @@ def _cgroup(root: Path = Path("/sys/fs/cgroup")) -> int | None:
         if line.startswith("inactive_file "):
             cached = int(line.split()[1])
     return max(0, int(limit[0]) - int(used[0]) + cached)
+
+
+def _mib(n: int) -> str:
+    return f"{n / 2**20:,.0f} MiB"
 
 
 def _lines(path: Path) -> list[str]:
