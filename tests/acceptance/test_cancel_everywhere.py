@@ -50,7 +50,9 @@ async def test_cancelled_at_every_await_a_request_ends_its_hold_exactly_once(
 ) -> None:
     async with upstream_house(tmp_path) as (running, up):
         up.always(
-            replies.stream([answers.role(), answers.text("one"), answers.text(" two"), answers.end()])
+            replies.stream(
+                [answers.role(), answers.text("one"), answers.text(" two"), answers.end()]
+            )
             if stream
             else answers.said("one two")
         )
