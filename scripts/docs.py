@@ -86,7 +86,7 @@ def _cell(text: str) -> str:
 
 def cli_rows() -> str:
     """Every verb of the command line with its arguments and options."""
-    root: click.Command = import_module("tokenhouse.cli").main
+    root: click.Command = import_module("tokenhouse.cli").root
     lines: list[str] = []
     for path, command in _commands(root, "tokenhouse"):
         context = click.Context(command, info_name=path)
@@ -99,7 +99,11 @@ def cli_rows() -> str:
         if options:
             lines += ["", "| option | what it does |", "|---|---|"]
             lines += [f"| `{_cell(names)}` | {_cell(text)} |" for names, text in options]
+    lines += ["", "## Exit codes", "", " ".join((root.epilog or "").split())]
     return "\n".join(lines)
+
+
+_EVERYWHERE = ("--json", "--config", "--data", "--help", "-h")
 
 
 def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
