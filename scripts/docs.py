@@ -93,13 +93,11 @@ def cli_rows() -> str:
         usage = " ".join(command.collect_usage_pieces(context))
         lines += ["", f"## `{path}`", "", inspect.cleandoc(command.help or ""), ""]
         lines += ["```", f"{path} {usage}", "```"]
-        options = [
-            record for p in command.get_params(context) if (record := p.get_help_record(context))
-        ]
+        options = [r for r in records if r and r[1] and not r[0].startswith(_EVERYWHERE)]
         if options:
             lines += ["", "| option | what it does |", "|---|---|"]
             lines += [f"| `{_cell(names)}` | {_cell(text)} |" for names, text in options]
-    lines += ["", "## Exit codes", "", " ".join((root.epilog or "").split())]
+    lines += ["", "## Exit codes", "", "```", (root.epilog or "").strip("\b\n "), "```"]
     return "\n".join(lines)
 
 
