@@ -51,8 +51,8 @@ class Batch:
 
     __slots__ = (
         "_accounts",
-        "_cursor",
         "corrections",
+        "cursor",
         "house",
         "mono",
         "now_ms",
@@ -63,7 +63,7 @@ class Batch:
     def __init__(
         self, cursor: sqlite3.Cursor, sql: Mapping[str, str], *, now_ms: int, mono: float
     ) -> None:
-        self._cursor = cursor
+        self.cursor = cursor
         self._accounts: dict[str, AccountRow] = {}
         self.house = 0
         self.sql = sql
@@ -74,13 +74,13 @@ class Batch:
 
     def execute(self, statement: str, parameters: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         """Run a named statement. The cursor is the batch's one: read it before the next."""
-        return self._cursor.execute(self.sql[statement], parameters)
+        return self.cursor.execute(self.sql[statement], parameters)
 
     def account(self, id: str) -> AccountRow | None:
         """The account's row, read once per batch; None when there is none."""
         account = self._accounts.get(id)
         if account is None:
-            row = self._cursor.execute(self.sql["account_get"], (id,)).fetchone()
+            row = self.cursor.execute(self.sql["account_get"], (id,)).fetchone()
             if row is None:
                 return None
             account = self._accounts[id] = AccountRow(*row)
@@ -104,16 +104,14 @@ class Batch:
         reason: str = "",
     ) -> None:
         """Post ``amount`` to the account and its opposite to the house."""
-        self._cursor.execute(
-            self.sql["transfer_new"], (account.id, at_ms, id, kind, amount, reason)
-        )
+        self.cursor.execute(self.sql["transfer_new"], (account.id, at_ms, id, kind, amount, reason))
         account.balance += amount
         account.changed = True
         self.house -= amount
 
     def flush(self) -> None:
         """Write the working set back: accounts sorted, the house once and last."""
-        execute, sql = self._cursor.execute, self.sql
+        execute, sql = self.cursor.execute, self.sql
         accounts = self._accounts
         for id in sorted(accounts) if len(accounts) > 1 else accounts:
             account = accounts[id]
