@@ -93,11 +93,12 @@ def cli_rows() -> str:
         usage = " ".join(command.collect_usage_pieces(context))
         lines += ["", f"## `{path}`", "", inspect.cleandoc(command.help or ""), ""]
         lines += ["```", f"{path} {usage}", "```"]
+        records = [option.get_help_record(context) for option in command.get_params(context)]
         options = [r for r in records if r and r[1] and not r[0].startswith(_EVERYWHERE)]
         if options:
             lines += ["", "| option | what it does |", "|---|---|"]
             lines += [f"| `{_cell(names)}` | {_cell(text)} |" for names, text in options]
-    lines += ["", "## Exit codes", "", "```", (root.epilog or "").strip("\b\n "), "```"]
+    lines += ["", "## Exit codes", "", "```", (root.epilog or "").strip("\b\n"), "```"]
     return "\n".join(lines)
 
 
