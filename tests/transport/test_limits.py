@@ -141,6 +141,20 @@ async def test_an_answer_before_the_body_is_sent_ends_the_sending(
         assert got < len(LARGE)
 
 
+async def test_an_answer_is_read_though_its_server_hangs_up_on_the_body(client: Client) -> None:
+    """Bytes that it leaves unread make its kernel reset the connection behind the answer."""
+
+    async def script(wire: Wire) -> None:
+        await wire.head()
+        await wire.say(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 8\r\n\r\ntoo much")
+        wire.writer.transport.abort()
+
+    async with peer(script) as server:
+        for _ in range(20):
+            async with await client.send(server.origin, b"POST", b"/", body=LARGE) as answer:
+                assert await answer.read_all() == b"too much"
+
+
 async def test_a_server_that_hangs_up_while_the_body_is_written_has_not_run_it(
     client: Client,
 ) -> None:

@@ -114,16 +114,25 @@ class Connection(asyncio.Protocol):
         transport.write(head)
         view = memoryview(body)
         for start in range(0, len(view), WRITE_SLICE_BYTES):
+            await self._listen(incoming)
             if incoming.head_in or incoming.fault is not None:
                 return
             transport.write(view[start : start + WRITE_SLICE_BYTES])
-            if not self._writing_paused:
-                await asyncio.sleep(0)  # let an early answer be read before the next slice
-                continue
             deadline = self._loop.time() + timeout_s
             while self._writing_paused and not incoming.head_in and incoming.fault is None:
                 await self._wait_until(deadline, "write_timeout_s")
         self._sent = not self._writing_paused
+
+    async def _listen(self, incoming: Incoming) -> None:
+        """Let the event loop read what has come before more is written.
+
+        A write to a peer that has answered and hung up fails, and the answer is lost with it.
+        """
+        await asyncio.sleep(0)
+        while not incoming.head_in and incoming.fault is None:
+            if self._poll is None or not self._poll(0):
+                return
+            await asyncio.sleep(0)
 
     async def read_more(self, idle_timeout_s: float) -> None:
         """Wait until ``incoming`` has chunks, its end or a fault. Cancelling it loses nothing."""
