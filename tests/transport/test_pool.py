@@ -177,7 +177,7 @@ async def test_an_idle_connection_is_closed_after_its_time() -> None:
     await client.aclose()
 
 
-async def test_the_default_idle_time_is_below_that_of_common_servers() -> None:
+async def test_the_default_idle_time_is_below_the_five_seconds_of_vllm_and_uvicorn() -> None:
     assert Limits().idle_connection_s == 4.0
 
 
