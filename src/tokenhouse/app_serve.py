@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import shlex
@@ -72,13 +73,17 @@ class _Serving:
         if self._reload is not None and hasattr(signal, "SIGHUP"):
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGHUP, self._read_again)
-        await server.serve(sockets=[bound])
+        quiet = logging.getLogger("uvicorn.error")
+        quiet.setLevel(logging.CRITICAL)  # why it can't start is said once, by whoever called
+        with contextlib.suppress(SystemExit):
+            await server.serve(sockets=[bound])
         if self._house.failure is not None:
             raise self._house.failure
         return 0
 
     async def _announce(self) -> None:
         """It listens: say so, and on the first run hand out the key."""
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         house = self._house
         url = house.config.server.public_url
         _say(f"Tokenhouse is serving at {url}")
@@ -147,8 +152,6 @@ def set_up_logging(form: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # the server's own lines about starting and stopping say nothing that we don't
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").disabled = True
 
 
