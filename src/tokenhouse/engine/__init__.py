@@ -29,6 +29,7 @@ from .completion import (
 )
 from .constraint import Constraint, allowed_calls, forced_calls, json_object, json_schema
 from .conversation import Call, Conversation, ToolSpec, Turn
+from .derive import derive_tekken
 from .encoder import Encoder, find_tekken, load_tekken
 from .errors import (
     BadConversation,
@@ -103,6 +104,7 @@ __all__ = [
     "allowed_calls",
     "check_v7",
     "completion_body",
+    "derive_tekken",
     "find_tekken",
     "forced_calls",
     "json_object",

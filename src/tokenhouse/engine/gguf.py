@@ -7,6 +7,7 @@ Format: ggml's docs/gguf.md, versions 2 and 3, little-endian. Only the header is
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -71,6 +72,42 @@ def read_header(path: Path) -> GgufHeader:
 
     Raises WeightsError when the file is missing, is no GGUF, or is shorter than its tensors say.
     """
+    size, head = _head(path)
+    try:
+        facts, array_lengths, data_end = _read(_Reader(head))
+        if data_end > size:
+            raise _broken(path, f"it has {size} bytes and its tensors need {data_end}")
+        return _header(path, size, facts, array_lengths)
+    except _UNREADABLE as error:
+        raise _broken(path, f"its header cannot be read: {error}") from error
+
+
+def read_vocabulary(path: Path) -> tuple[list[str], list[int]]:
+    """→ (tokens as llama.cpp writes them, their types; both by id, empty when there are none).
+
+    Takes about 0.2 s for 131,072 tokens. Raises WeightsError as `read_header` does.
+    """
+    _, head = _head(path)
+    tokens: list[str] = []
+    types: list[int] = []
+    try:
+        reader = _Reader(head)
+        for key, kind in _keys(reader):
+            if kind != _ARRAY:
+                reader.value(kind)
+            elif key == "tokenizer.ggml.tokens":
+                tokens = reader.strings()
+            elif key == "tokenizer.ggml.token_type":
+                types = reader.integers()
+            else:
+                reader.array()
+    except _UNREADABLE as error:
+        raise _broken(path, f"its header cannot be read: {error}") from error
+    return tokens, types
+
+
+def _head(path: Path) -> tuple[int, bytes]:
+    """→ (bytes of the file, the part that can hold the header)."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -88,18 +125,14 @@ def read_header(path: Path) -> GgufHeader:
         raise WeightsError(
             f"{path} is not a GGUF file", "give the path of a .gguf file; download it again"
         )
-    try:
-        reader = _Reader(head)
-        facts, array_lengths, data_end = _read(reader)
-        if data_end > size:
-            raise _broken(path, f"it has {size} bytes and its tensors need {data_end}")
-        return _header(path, size, facts, array_lengths)
-    except (struct.error, OverflowError, UnicodeDecodeError, _Malformed) as error:
-        raise _broken(path, f"its header cannot be read: {error}") from error
+    return size, head
 
 
 class _Malformed(Exception):
     pass
+
+
+_UNREADABLE: Final = (struct.error, OverflowError, UnicodeDecodeError, _Malformed)
 
 
 def _broken(path: Path, why: str) -> WeightsError:
@@ -109,11 +142,12 @@ def _broken(path: Path, why: str) -> WeightsError:
 
 
 class _Reader:
-    __slots__ = ("at", "data")
+    __slots__ = ("at", "data", "tensors")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.at = 4
+        self.tensors = 0
 
     def number(self, code: str) -> int:
         form = "<" + code
@@ -139,6 +173,22 @@ class _Reader:
         for _ in range(count):
             at += 8 + unpack(data, at)[0]
         self.at = at
+
+    def strings(self) -> list[str]:
+        """A whole array of strings."""
+        kind, count = self.number("I"), self.number("Q")
+        if kind != _STRING or count > len(self.data) - self.at:
+            raise _Malformed("an array is not one of strings, or reaches beyond it")
+        return [self.string() for _ in range(count)]
+
+    def integers(self) -> list[int]:
+        """A whole array of 32-bit integers."""
+        kind, count = self.number("I"), self.number("Q")
+        if _SCALARS.get(kind) not in ("i", "I"):
+            raise _Malformed("an array is not one of integers")
+        values = list(struct.unpack_from(f"<{count}i", self.data, self.at))
+        self.skip(count * 4)
+        return values
 
     def value(self, kind: int) -> Value:
         if kind == _STRING:
@@ -170,20 +220,14 @@ class _Reader:
 
 def _read(reader: _Reader) -> tuple[dict[str, Value], dict[str, int], int]:
     """→ (metadata, array lengths, the offset where the last tensor ends)."""
-    version, tensors, keys = reader.number("I"), reader.number("Q"), reader.number("Q")
-    if version not in (2, 3):
-        raise _Malformed(f"GGUF version {version} is not supported")
-    if keys > KEYS_LIMIT or tensors > TENSORS_LIMIT:
-        raise _Malformed(f"{keys} keys and {tensors} tensors are too many")
     facts: dict[str, Value] = {}
     lengths: dict[str, int] = {}
-    for _ in range(keys):
-        key, kind = reader.string(), reader.number("I")
+    for key, kind in _keys(reader):
         if kind == _ARRAY:
             lengths[key], facts[key] = reader.array()
         else:
             facts[key] = reader.value(kind)
-    end = 0
+    end, tensors = 0, reader.tensors
     for _ in range(tensors):
         end = max(end, _tensor_end(reader))
     alignment = facts.get("general.alignment", 32)
@@ -191,6 +235,18 @@ def _read(reader: _Reader) -> tuple[dict[str, Value], dict[str, int], int]:
         raise _Malformed("general.alignment is no positive number")
     data_start = -(-reader.at // alignment) * alignment
     return facts, lengths, data_start + end if tensors else reader.at
+
+
+def _keys(reader: _Reader) -> Iterator[tuple[str, int]]:
+    """Each metadata key and its value's type; the taker reads the value."""
+    version, tensors, keys = reader.number("I"), reader.number("Q"), reader.number("Q")
+    if version not in (2, 3):
+        raise _Malformed(f"GGUF version {version} is not supported")
+    if keys > KEYS_LIMIT or tensors > TENSORS_LIMIT:
+        raise _Malformed(f"{keys} keys and {tensors} tensors are too many")
+    reader.tensors = tensors
+    for _ in range(keys):
+        yield reader.string(), reader.number("I")
 
 
 def _tensor_end(reader: _Reader) -> int:
