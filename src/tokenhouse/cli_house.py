@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
-from tokenhouse.catalogue import Catalogue
-from tokenhouse.cli_frame import Failure, Settings, Verb, settings_of
+from tokenhouse.catalogue import STARTER, Catalogue, Model
+from tokenhouse.cli_frame import ERROR, OK, Failure, Settings, Verb, settings_of
 from tokenhouse.cli_open import House, build_catalogue, house_exists, run, store_path
 from tokenhouse.cli_output import print_json
 from tokenhouse.config import Config, ConfigError, commented_default
+from tokenhouse.starter import weights_path
 
 CONFIG_NAME = "tokenhouse.toml"
 
@@ -45,7 +46,11 @@ def serve(
 
     said = {"host": host, "port": port, "workers": workers, "log_format": log_format}
     server = {name: value for name, value in said.items() if value is not None}
-    code = serve_until_stopped(settings.load(server), reload=lambda: settings.load(server))
+    try:
+        code = serve_until_stopped(settings.load(server), reload=lambda: settings.load(server))
+    except SystemExit as ended:
+        # the server library ends the process with codes of its own; ours mean other things
+        code = OK if ended.code in (0, None) else ERROR
     raise click.exceptions.Exit(code)
 
 
@@ -109,7 +114,7 @@ def check(settings: Settings) -> None:
     else:
         _print_checked(config, catalogue, problems, notes)
     if problems:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(ERROR)
 
 
 @click.command(
@@ -185,6 +190,19 @@ def _notes(config: Config, catalogue: Catalogue) -> list[str]:
             notes.append(f"{model.id} has no price: it is listed, not offered")
         if not model.routes:
             notes.append(f"{model.id} has no routes: nobody can answer")
-        elif no_engine and all(kinds.get(route.provider) == "engine" for route in model.routes):
-            notes.append(f"{model.id} needs the engine: pip install 'tokenhouse[engine]'")
+        elif all(kinds.get(route.provider) == "engine" for route in model.routes):
+            weights = _weights(model, config)
+            if no_engine:
+                notes.append(f"{model.id} needs the engine: pip install 'tokenhouse[engine]'")
+            elif weights is None:
+                notes.append(f"{model.id} names no weights: the engine can't run it")
+            elif not weights.is_file():
+                notes.append(f"{model.id} can't run: put its weights at {weights}")
     return notes
+
+
+def _weights(model: Model, config: Config) -> Path | None:
+    """Where the weights of an engine's model belong; None when its row names none."""
+    if model.weights == STARTER:
+        return weights_path()
+    return None if model.weights is None else Path(config.engine.weights_dir) / model.weights

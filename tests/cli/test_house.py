@@ -45,6 +45,7 @@ def test_check_notes_what_may_surprise(cli: Cli, tmp_path: Path) -> None:
     assert "note: me/mine has no price" in said
     assert "note: me/mine has no routes" in said
     assert "note: no house yet" in said
+    assert f"put its weights at {cli.data}/weights/" in said
 
 
 def test_a_backup_is_a_whole_new_file(cli: Cli, tmp_path: Path) -> None:
