@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +77,13 @@ async def test_a_refusal_becomes_its_exit_code(chat: Chat, status: int, code: in
         up.always(replies.error(status, "not so", code="a_word"))
         said = await chat("--url", up.url, stdin="hi", code=code)
         assert (said.out, said.err) == ("", "tokenhouse: not so\n")
-        said = await chat("--url", up.url, "--json", stdin="hi", code=code)
-        assert json.loads(said.out) == {"error": {"code": "a_word", "message": "not so"}}
+
+
+async def test_a_refusal_with_json_is_an_object(chat: Chat) -> None:
+    async with Upstream() as up:
+        up.script(replies.error(402, "not so", code="a_word"))
+        said = await chat("--url", up.url, "--json", stdin="hi", code=6)
+        assert said.error == {"code": "a_word", "message": "not so"}
 
 
 @pytest.mark.parametrize(
