@@ -68,7 +68,7 @@ def frames(draw: st.DrawFn) -> list[Json]:
             tail["usage"] = None
         bodies.append(tail | head if last else head | tail)
     if place == "own":
-        bodies.append({"id": "up-1", "model": "upstream-model", "choices": [], "usage": USAGE})
+        bodies.append(bodies[-1] | {"choices": [], "usage": USAGE})
     elif place == "last":
         bodies[-1] = bodies[-1] | {"usage": USAGE}
     return bodies

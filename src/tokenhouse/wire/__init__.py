@@ -4,8 +4,15 @@ Knows how each protocol writes requests, answers, streams, usage and errors. Ref
 HTTP servers, prices, accounts and where a model runs.
 """
 
-from tokenhouse.wire import openai_chat, sse
+from tokenhouse.wire import openai_chat, openai_completions, sse
 from tokenhouse.wire.body import body_key
 from tokenhouse.wire.errors import error_body, retry_after_seconds
 
-__all__ = ["body_key", "error_body", "openai_chat", "retry_after_seconds", "sse"]
+__all__ = [
+    "body_key",
+    "error_body",
+    "openai_chat",
+    "openai_completions",
+    "retry_after_seconds",
+    "sse",
+]
