@@ -31,9 +31,23 @@ Json = dict[str, object]
 USER: Json = {"role": "user", "content": "Hello"}
 
 
-def edited(fields: Json, **edits: object) -> Json:
+def edited(
+    fields: Json,
+    *,
+    max_tokens: int | None = None,
+    defaults: dict[str, float] | None = None,
+    system_prompt: str | None = None,
+) -> Json:
     body = msgspec.json.encode({"model": "public", "messages": [USER]} | fields)
-    return json.loads(upstream_body(parse(body), model="up/stream", **edits))  # pyright: ignore[reportArgumentType]
+    return json.loads(
+        upstream_body(
+            parse(body),
+            model="up/stream",
+            max_tokens=max_tokens,
+            defaults=defaults,
+            system_prompt=system_prompt,
+        )
+    )
 
 
 def test_unknown_fields_survive_byte_for_byte() -> None:
