@@ -24,8 +24,12 @@ from tokenhouse.engine import (
     EngineError,
     EngineSettings,
     ModelSpec,
+    WeightsError,
     check_v7,
+    derive_tekken,
+    find_tekken,
     load_tekken,
+    read_header,
 )
 from tokenhouse.errors import HouseError
 from tokenhouse.providers import (
@@ -156,17 +160,16 @@ def _engine_model(
     model: Model, settings: EngineProviderConfig, weights_dir: Path, providing: Providing
 ) -> EngineModel | str:
     """The model's engine (cold) and encoder, or why it can't run here."""
-    weights, tokenizer = _files(model, weights_dir)
-    if weights is None:
+    if model.weights is None:
         return f'its row names no weights; set weights = "FILE.gguf" for {model.id}'
+    shipped = model.weights == STARTER
+    weights = starter.weights_path() if shipped else weights_dir / model.weights
     if not weights.is_file():
         return f"its weights are not here: put {weights.name} into {weights.parent}"
-    if tokenizer is None or not tokenizer.is_file():
-        wanted = "a tekken.json" if tokenizer is None else tokenizer.name
-        return f"its tokenizer is not here: put {wanted} into {weights.parent}"
     try:
+        tokenizer = _tokenizer(model, weights)
         tekken = load_tekken(tokenizer)
-        check_v7(tekken)
+        check_v7(tekken, read_header(weights))
     except EngineError as error:
         return str(error)
     engine = Engine(
@@ -180,26 +183,23 @@ def _engine_model(
             load_timeout_s=settings.start_timeout_s,
         ),
     )
-    if model.weights == STARTER:
+    if shipped:
         providing.eager.append(engine)
     if model.tokenizer is not None:
         providing.counters[model.tokenizer] = lambda text: len(tekken.encode(text))
     return EngineModel(engine, Encoder(tekken, tokenizer))
 
 
-def _files(model: Model, weights_dir: Path) -> tuple[Path | None, Path | None]:
-    tokenizer: Path | None
+def _tokenizer(model: Model, weights: Path) -> Path:
+    """The model's tekken.json: the named one, one beside the weights, or one made out of them."""
     if model.tokenizer == STARTER:
-        tokenizer = starter.tokenizer_path()
-    elif model.tokenizer is not None and model.tokenizer.endswith(".json"):
-        tokenizer = weights_dir / model.tokenizer
-    else:
-        tokenizer = weights_dir / "tekken.json"
-    if model.weights is None:
-        return None, tokenizer
-    if model.weights == STARTER:
-        return starter.weights_path(), tokenizer
-    return weights_dir / model.weights, tokenizer
+        return starter.tokenizer_path()
+    if model.tokenizer is not None and model.tokenizer.endswith(".json"):
+        return weights.parent / model.tokenizer
+    try:
+        return find_tekken(weights)
+    except WeightsError:
+        return derive_tekken(weights, weights.with_name(f"{weights.stem}.tekken.json"))
 
 
 def why_nothing_answers(providing: Providing, catalogue: Catalogue) -> Mapping[str, str]:

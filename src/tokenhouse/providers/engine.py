@@ -12,71 +12,52 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from tokenhouse.chat import (
     CallDelta,
-    CallPart,
     CallStarted,
     ChoiceEnded,
-    Conversation,
     Event,
     Finished,
     FinishReason,
-    ImagePart,
-    LogProbs,
-    Message,
-    OpaquePart,
     Opened,
     Request,
-    ResultPart,
-    Sampling,
     TextDelta,
-    TextPart,
-    Tool,
     Usage,
 )
 from tokenhouse.engine import (
     PATH,
     ArgumentsDelta,
-    BadConversation,
     CallEnd,
     CallEvent,
     CallStart,
     Completion,
     Constraint,
-    ContextTooLong,
     Done,
     Encoder,
     Engine,
-    EngineBusy,
-    EngineDown,
     EngineError,
-    EngineFault,
     Logprob,
     Malformed,
     Piece,
     Progress,
-    RequestRefused,
     Reservation,
-    SchemaRefused,
     ToolCallReader,
-    ToolSpec,
-    Turn,
     completion_body,
-    forced_calls,
-    json_object,
-    json_schema,
     read_chunk,
     read_error,
     v7_pieces,
 )
-from tokenhouse.engine import Call as EngineCall
-from tokenhouse.engine import Conversation as EngineConversation
-from tokenhouse.engine import Sampling as EngineSampling
 from tokenhouse.engine import TextDelta as EngineText
-from tokenhouse.errors import CallerError, ContextExceeded, TokenhouseError, UpstreamError
+from tokenhouse.errors import CallerError, ContextExceeded, UpstreamError
 from tokenhouse.providers.base import Call
+from tokenhouse.providers.engine_words import (
+    constraint_of,
+    engine_conversation,
+    house_error,
+    logprobs_of,
+    sampling_of,
+    top_logprobs_of,
+)
 from tokenhouse.providers.failures import transport_failure
 from tokenhouse.transport import Answer, Client, Origin, TransportError, header_block
 from tokenhouse.wire import sse
@@ -144,7 +125,7 @@ class EngineProvider:
         try:
             return len(await _prompt(model, call))
         except EngineError as error:
-            raise _house_error(error) from error
+            raise house_error(error) from error
 
     async def open(self, call: Call) -> EngineAttempt:
         model = self._models.get(call.upstream_model)
@@ -156,11 +137,11 @@ class EngineProvider:
             )
         try:
             prompt = await _prompt(model, call)
-            constraint = _constraint(call.request.conversation())
+            constraint = constraint_of(call.request.conversation())
             await model.engine.wait_ready(LOAD_TIMEOUT_S)
             attempt = EngineAttempt(self._client, model.engine, call, prompt, constraint)
         except EngineError as error:
-            raise _house_error(error) from error
+            raise house_error(error) from error
         try:
             await attempt.begin()
         except BaseException:
@@ -211,15 +192,15 @@ class EngineAttempt:
             room = engine.reserve(len(self._prompt), self._max_tokens)
             await room.__aenter__()
         except EngineError as error:
-            raise _house_error(error) from error
+            raise house_error(error) from error
         self._room = room
         body = completion_body(
             Completion(
                 prompt=self._prompt,
                 max_tokens=self._max_tokens,
-                sampling=_sampling(self._conversation.sampling, self._call, self._choice),
+                sampling=sampling_of(self._conversation.sampling, self._call, self._choice),
                 stop=self._conversation.sampling.stop,
-                top_logprobs=_top_logprobs(self._conversation.sampling),
+                top_logprobs=top_logprobs_of(self._conversation.sampling),
                 constraint=self._constraint,
             )
         )
@@ -236,7 +217,7 @@ class EngineAttempt:
             )
             if answer.status != 200:
                 room.finished()
-                raise _house_error(read_error(answer.status, await answer.read_all()))
+                raise house_error(read_error(answer.status, await answer.read_all()))
         except TransportError as error:
             raise transport_failure(error, self._call.public_model) from error
 
@@ -259,7 +240,7 @@ class EngineAttempt:
                 for _, payload in self._frames.feed(data):
                     await self._take(payload, events)
             except EngineError as error:
-                raise _house_error(error) from error
+                raise house_error(error) from error
         return events
 
     async def aclose(self) -> None:
@@ -309,7 +290,7 @@ class EngineAttempt:
         """The engine's events as ours; the tokens drawn since are told with the first of them."""
         tokens = produced - self._produced + self._untold
         self._produced = produced
-        probs = tuple(map(_logprobs, logprobs))
+        probs = tuple(map(logprobs_of, logprobs))
         told = False
         for event in said:
             count = 0 if told else tokens
@@ -365,117 +346,5 @@ class EngineAttempt:
 async def _prompt(model: EngineModel, call: Call) -> list[int]:
     conversation = call.request.conversation()
     return await model.encoder.encode(
-        v7_pieces(_engine_conversation(conversation, call.system_prompt))
+        v7_pieces(engine_conversation(conversation, call.system_prompt))
     )
-
-
-def _engine_conversation(conversation: Conversation, system: str | None) -> EngineConversation:
-    turns = [] if system is None else [Turn("system", system)]
-    for index, message in enumerate(conversation.messages):
-        turns.append(_turn(message, index))
-    tools = () if conversation.tool_choice.mode == "none" else conversation.tools
-    return EngineConversation(
-        tuple(turns), tuple(map(_tool, tools)), continue_last=conversation.continue_last
-    )
-
-
-def _turn(message: Message, index: int) -> Turn:
-    texts: list[str] = []
-    calls: list[EngineCall] = []
-    call_id: str | None = None
-    for part in message.parts:
-        match part:
-            case TextPart():
-                texts.append(part.text)
-            case CallPart():
-                calls.append(EngineCall(part.call.id, part.call.name, part.call.arguments))
-            case ResultPart():
-                call_id = part.call_id
-                texts += [inner.text for inner in part.parts if isinstance(inner, TextPart)]
-            case ImagePart() | OpaquePart():
-                kind = part.kind if isinstance(part, OpaquePart) else "image"
-                raise CallerError(
-                    f"This model takes text only; messages[{index}] holds a part of kind {kind}.",
-                    param=f"messages[{index}].content",
-                    code="unsupported_content",
-                )
-            case _:
-                pass  # reasoning of another model is not this model's to read
-    role = "system" if message.role == "developer" else message.role
-    text = texts[0] if len(texts) == 1 else tuple(texts)
-    return Turn(role, text if text else "", tuple(calls), call_id)
-
-
-def _tool(tool: Tool) -> ToolSpec:
-    return ToolSpec(
-        tool.name, msgspec.json.decode(tool.schema, type=dict[str, object]), tool.description
-    )
-
-
-def _constraint(conversation: Conversation) -> Constraint | None:
-    choice = conversation.tool_choice
-    if conversation.tools and choice.mode in ("required", "named"):
-        tools = [tool for tool in conversation.tools if choice.name in (None, tool.name)]
-        return forced_calls(tuple(map(_tool, tools)), parallel=conversation.parallel_tool_calls)
-    wanted = conversation.response_format
-    if wanted.kind == "json_object":
-        return json_object()
-    if wanted.kind == "json_schema" and wanted.schema is not None:
-        return json_schema(msgspec.json.decode(wanted.schema, type=dict[str, object]))
-    return None
-
-
-def _sampling(asked: Sampling, call: Call, choice: int) -> EngineSampling:
-    own = call.defaults
-    seed = asked.seed
-    return EngineSampling(
-        temperature=_first(asked.temperature, own.temperature, 1.0),
-        top_p=_first(asked.top_p, own.top_p, 1.0),
-        top_k=int(_first(asked.top_k, own.top_k, 0)),
-        min_p=_first(asked.min_p, own.min_p, 0.0),
-        repeat_penalty=_first(asked.repetition_penalty, own.repetition_penalty, 1.0),
-        presence_penalty=_first(asked.presence_penalty, own.presence_penalty, 0.0),
-        frequency_penalty=_first(asked.frequency_penalty, own.frequency_penalty, 0.0),
-        seed=None if seed is None else seed + choice,
-        logit_bias=dict(asked.logit_bias),
-    )
-
-
-def _first(said: float | None, default: float | None, otherwise: float) -> float:
-    """What the client said, else the model's own default, else OpenAI's."""
-    if said is not None:
-        return said
-    return otherwise if default is None else default
-
-
-def _top_logprobs(sampling: Sampling) -> int | None:
-    return sampling.top_logprobs if sampling.logprobs else None
-
-
-def _logprobs(prob: Logprob) -> LogProbs:
-    top = tuple((other.text, other.logprob) for other in prob.top)
-    return LogProbs(prob.text, prob.logprob, top)
-
-
-def _house_error(error: EngineError) -> TokenhouseError:
-    """What the engine says, by whose fault it is."""
-    match error:
-        case ContextTooLong():
-            return ContextExceeded(
-                prompt=error.prompt_tokens, max_tokens=error.max_tokens, context=error.n_ctx
-            )
-        case BadConversation():
-            param = "messages" if error.index is None else f"messages[{error.index}]"
-            return CallerError(str(error), param=param)
-        case SchemaRefused():
-            return CallerError(str(error), param="response_format", code="invalid_schema")
-        case RequestRefused():
-            return CallerError(str(error))
-        case EngineBusy():
-            return UpstreamError(str(error), status=503, code="engine_busy", retry_after_s=2)
-        case EngineDown():
-            return UpstreamError(str(error), status=503, code="engine_down", retry_after_s=2)
-        case EngineFault():
-            return UpstreamError(str(error), code="engine_fault")
-        case _:
-            return UpstreamError(str(error), status=503, code="model_not_ready", retry_after_s=30)

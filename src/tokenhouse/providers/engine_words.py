@@ -1,0 +1,156 @@
+"""The engine's words for the house's, both ways. Pure.
+
+What the engine can't do is refused in the caller's words, what it can't do *now* is an UpstreamError
+that names the mend.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from tokenhouse.chat import (
+    CallPart,
+    Conversation,
+    ImagePart,
+    LogProbs,
+    Message,
+    OpaquePart,
+    ResultPart,
+    Sampling,
+    TextPart,
+    Tool,
+)
+from tokenhouse.engine import (
+    BadConversation,
+    Constraint,
+    ContextTooLong,
+    EngineBusy,
+    EngineDown,
+    EngineError,
+    EngineFault,
+    Logprob,
+    RequestRefused,
+    SchemaRefused,
+    ToolSpec,
+    Turn,
+    forced_calls,
+    json_object,
+    json_schema,
+)
+from tokenhouse.engine import Call as EngineCall
+from tokenhouse.engine import Conversation as EngineConversation
+from tokenhouse.engine import Sampling as EngineSampling
+from tokenhouse.errors import CallerError, ContextExceeded, TokenhouseError, UpstreamError
+from tokenhouse.providers.base import Call
+
+
+def engine_conversation(conversation: Conversation, system: str | None) -> EngineConversation:
+    turns = [] if system is None else [Turn("system", system)]
+    for index, message in enumerate(conversation.messages):
+        turns.append(_turn(message, index))
+    tools = () if conversation.tool_choice.mode == "none" else conversation.tools
+    return EngineConversation(
+        tuple(turns), tuple(map(_tool, tools)), continue_last=conversation.continue_last
+    )
+
+
+def _turn(message: Message, index: int) -> Turn:
+    texts: list[str] = []
+    calls: list[EngineCall] = []
+    call_id: str | None = None
+    for part in message.parts:
+        match part:
+            case TextPart():
+                texts.append(part.text)
+            case CallPart():
+                calls.append(EngineCall(part.call.id, part.call.name, part.call.arguments))
+            case ResultPart():
+                call_id = part.call_id
+                texts += [inner.text for inner in part.parts if isinstance(inner, TextPart)]
+            case ImagePart() | OpaquePart():
+                kind = part.kind if isinstance(part, OpaquePart) else "image"
+                raise CallerError(
+                    f"This model takes text only; messages[{index}] holds a part of kind {kind}.",
+                    param=f"messages[{index}].content",
+                    code="unsupported_content",
+                )
+            case _:
+                pass  # reasoning of another model is not this model's to read
+    role = "system" if message.role == "developer" else message.role
+    text = texts[0] if len(texts) == 1 else tuple(texts)
+    return Turn(role, text if text else "", tuple(calls), call_id)
+
+
+def _tool(tool: Tool) -> ToolSpec:
+    return ToolSpec(
+        tool.name, msgspec.json.decode(tool.schema, type=dict[str, object]), tool.description
+    )
+
+
+def constraint_of(conversation: Conversation) -> Constraint | None:
+    choice = conversation.tool_choice
+    if conversation.tools and choice.mode in ("required", "named"):
+        tools = [tool for tool in conversation.tools if choice.name in (None, tool.name)]
+        return forced_calls(tuple(map(_tool, tools)), parallel=conversation.parallel_tool_calls)
+    wanted = conversation.response_format
+    if wanted.kind == "json_object":
+        return json_object()
+    if wanted.kind == "json_schema" and wanted.schema is not None:
+        return json_schema(msgspec.json.decode(wanted.schema, type=dict[str, object]))
+    return None
+
+
+def sampling_of(asked: Sampling, call: Call, choice: int) -> EngineSampling:
+    own = call.defaults
+    seed = asked.seed
+    return EngineSampling(
+        temperature=_first(asked.temperature, own.temperature, 1.0),
+        top_p=_first(asked.top_p, own.top_p, 1.0),
+        top_k=int(_first(asked.top_k, own.top_k, 0)),
+        min_p=_first(asked.min_p, own.min_p, 0.0),
+        repeat_penalty=_first(asked.repetition_penalty, own.repetition_penalty, 1.0),
+        presence_penalty=_first(asked.presence_penalty, own.presence_penalty, 0.0),
+        frequency_penalty=_first(asked.frequency_penalty, own.frequency_penalty, 0.0),
+        seed=None if seed is None else seed + choice,
+        logit_bias=dict(asked.logit_bias),
+    )
+
+
+def _first(said: float | None, default: float | None, otherwise: float) -> float:
+    """What the client said, else the model's own default, else OpenAI's."""
+    if said is not None:
+        return said
+    return otherwise if default is None else default
+
+
+def top_logprobs_of(sampling: Sampling) -> int | None:
+    return sampling.top_logprobs if sampling.logprobs else None
+
+
+def logprobs_of(prob: Logprob) -> LogProbs:
+    top = tuple((other.text, other.logprob) for other in prob.top)
+    return LogProbs(prob.text, prob.logprob, top)
+
+
+def house_error(error: EngineError) -> TokenhouseError:
+    """What the engine says, by whose fault it is."""
+    match error:
+        case ContextTooLong():
+            return ContextExceeded(
+                prompt=error.prompt_tokens, max_tokens=error.max_tokens, context=error.n_ctx
+            )
+        case BadConversation():
+            param = "messages" if error.index is None else f"messages[{error.index}]"
+            return CallerError(str(error), param=param)
+        case SchemaRefused():
+            return CallerError(str(error), param="response_format", code="invalid_schema")
+        case RequestRefused():
+            return CallerError(str(error))
+        case EngineBusy():
+            return UpstreamError(str(error), status=503, code="engine_busy", retry_after_s=2)
+        case EngineDown():
+            return UpstreamError(str(error), status=503, code="engine_down", retry_after_s=2)
+        case EngineFault():
+            return UpstreamError(str(error), code="engine_fault")
+        case _:
+            return UpstreamError(str(error), status=503, code="model_not_ready", retry_after_s=30)
