@@ -102,8 +102,7 @@ def chunk_texts(chunks: Sequence[Chunk]) -> tuple[str, str]:
 
 def delta_text(delta: Delta) -> str:
     """All output text that a delta carries, calls included: what the model has produced."""
-    content = delta.content
-    text = "" if content is None else content
+    text = delta.content or ""
     if not isinstance(text, str):
         text = "".join(chunk_texts(text))
     thought = delta.reasoning_content or delta.reasoning
@@ -111,9 +110,10 @@ def delta_text(delta: Delta) -> str:
         text += thought
     if delta.refusal:
         text += delta.refusal
-    for call in delta.tool_calls or ():
-        if call.function is not None:
-            text += (call.function.name or "") + (call.function.arguments or "")
+    if delta.tool_calls:
+        for call in delta.tool_calls:
+            if call.function is not None:
+                text += (call.function.name or "") + (call.function.arguments or "")
     old = delta.function_call
     if old is not None:
         text += (old.name or "") + (old.arguments or "")

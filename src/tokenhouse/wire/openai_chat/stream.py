@@ -32,6 +32,7 @@ _DONE: Final = b"[DONE]"
 _NULL_USAGE: Final = b',"usage":null}'
 _ENCODER: Final = msgspec.json.Encoder()
 _FAILED: Final = ("error", "abort")
+_NONE: Final = ()
 
 
 class StreamReader:
@@ -52,7 +53,8 @@ class StreamReader:
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that ``data`` completes. UpstreamError for errors in the stream and garbage."""
-        self.check()
+        if self._error is not None:
+            raise self._error
         events: list[Event] = []
         try:
             for _, payload in self._sse.feed(data):
@@ -105,7 +107,16 @@ class StreamReader:
 class PassingReader(StreamReader):
     """The lossless lane. ``include_usage``: the client asked for usage, so a null one may stand."""
 
-    __slots__ = ("_ended", "_head", "_id", "_include_usage", "_model", "_new_head", "_top")
+    __slots__ = (
+        "_ended",
+        "_head",
+        "_head_length",
+        "_id",
+        "_include_usage",
+        "_model",
+        "_new_head",
+        "_top",
+    )
 
     def __init__(
         self,
@@ -120,6 +131,7 @@ class PassingReader(StreamReader):
         self._model = msgspec.Raw(_ENCODER.encode(model))
         self._include_usage = include_usage
         self._head = b"\0"  # no frame begins with it: nothing learnt yet
+        self._head_length = 1
         self._new_head = b""
         self._ended = 0
         self._top = -1
@@ -144,11 +156,12 @@ class PassingReader(StreamReader):
         text = ""
         content = False
         finish: str | None = None
-        for choice in piece.choices or ():
+        for choice in piece.choices or _NONE:
             delta = choice.delta
             if delta is not None:
-                text += delta_text(delta)
-                content = content or bool(text or delta.tool_calls)
+                text = delta_text(delta) if not text else text + delta_text(delta)
+                if text or delta.tool_calls:
+                    content = True
             if choice.index > self._top:
                 self._top = choice.index
             if choice.finish_reason:
@@ -159,17 +172,13 @@ class PassingReader(StreamReader):
 
     def _fast(self, payload: bytes, usage: bytes) -> bytes:
         """The frame with its known head exchanged, or empty when it has to be taken apart."""
-        head = self._head
-        if not payload.startswith(head):
+        if not payload.startswith(self._head):
             return b""
-        end = len(payload)
-        if usage and (usage != b"null" or not self._include_usage):
-            if usage != b"null" or not payload.endswith(_NULL_USAGE):
+        tail = payload[self._head_length :]
+        if usage and not (usage == b"null" and self._include_usage):
+            if usage != b"null" or not tail.endswith(_NULL_USAGE):
                 return b""
-            end -= len(_NULL_USAGE)
-            tail = payload[len(head) : end] + b"}"
-        else:
-            tail = payload[len(head) :]
+            tail = tail[: -len(_NULL_USAGE)] + b"}"
         # A name in quotes is a real string: inside another string its quotes would be escaped.
         if b'"id"' in tail or b'"model"' in tail or b"\n" in tail:
             return b""
@@ -200,6 +209,7 @@ class PassingReader(StreamReader):
             return
         self._mark(fields)
         self._head = payload[:cut]
+        self._head_length = cut
         self._new_head = b"data: " + _ENCODER.encode(fields)[:-1] + b","
 
     def _mark(self, fields: RawFields) -> None:

@@ -30,10 +30,10 @@ def pass_whole(body: bytes, *, answer_id: str, model: str) -> list[Event]:
         raise in_band_error(error, public_model=model)
     text, finish = _text(body, bytes(fields.get("choices", ABSENT)))
     usage = told(fields.get("usage", ABSENT))
+    fields.pop("usage", None)
     passed = {name: bytes(value) for name, value in fields.items()}
     passed["id"] = _ENCODER.encode(answer_id)
     passed["model"] = _ENCODER.encode(model)
-    passed.pop("usage", None)
     return [
         Whole(passed, text, finish),
         Finished(read_usage(usage) if usage else None, usage or None),
