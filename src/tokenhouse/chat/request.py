@@ -8,6 +8,7 @@ passes as its dialect wrote it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from msgspec import Struct
@@ -42,7 +43,8 @@ class ResponseFormat(Struct, frozen=True, gc=False):
     strict: bool = False
 
 
-class Sampling(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
     """How to draw tokens. None means: the client did not say, the model's default holds."""
 
     temperature: float | None = None
