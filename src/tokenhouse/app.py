@@ -14,7 +14,9 @@ from tokenhouse.access import Access
 from tokenhouse.api import (
     GET_PREFIXES,
     ChatFront,
+    CompletionsFront,
     Cors,
+    Front,
     Generation,
     Handler,
     Inference,
@@ -133,18 +135,22 @@ class House:
             deadline_s=server.request_deadline_s,
             keep_alive_s=server.keepalive_s,
         )
-        chat = Inference(
-            ChatFront(),
-            self.relay,
-            self.access,
-            clock=self.clock,
-            limits=limits,
-            totals=self.totals,
-        )
+
+        def inference(front: Front) -> Inference:
+            return Inference(
+                front,
+                self.relay,
+                self.access,
+                clock=self.clock,
+                limits=limits,
+                totals=self.totals,
+            )
+
         models = Models(lambda: self.catalogue, self._can_answer, clock=self.clock)
         status = Status(self.totals, readiness=self._readiness, gauges=self._gauges)
         exact: dict[tuple[str, str], Handler] = {
-            **dict.fromkeys(inference_paths("chat/completions"), chat),
+            **dict.fromkeys(inference_paths("chat/completions"), inference(ChatFront())),
+            **dict.fromkeys(inference_paths("completions"), inference(CompletionsFront())),
             ("GET", "/health"): status.health,
             ("GET", "/ready"): status.ready,
             ("GET", "/metrics"): status.metrics,

@@ -195,3 +195,14 @@ def _ask_twice(running: Running) -> tuple[str | None, str]:
 
 def _content(completion: ChatCompletion) -> list[tuple[str | None, str]]:
     return [(choice.message.content, choice.finish_reason) for choice in completion.choices]
+
+
+async def test_the_older_completions_route_speaks_its_own_shape(tmp_path: Path) -> None:
+    async with upstream_house(tmp_path) as (running, _), client(running) as sdk:
+        whole = await sdk.completions.create(model="echo", prompt="once upon", max_tokens=20)
+        assert whole.object == "text_completion"
+        assert whole.choices[0].text == "You said: once upon"
+        stream = await sdk.completions.create(model="echo", prompt="once upon", stream=True)
+        told = [chunk async for chunk in stream]
+        assert "".join(chunk.choices[0].text for chunk in told) == "You said: once upon"
+        await running.clean()

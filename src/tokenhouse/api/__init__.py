@@ -5,7 +5,7 @@ know providers, the engine, SQL and the ledger.
 """
 
 from tokenhouse.api.cors import Cors
-from tokenhouse.api.fronts import ChatFront
+from tokenhouse.api.fronts import ChatFront, CompletionsFront, Front
 from tokenhouse.api.generation import Generation
 from tokenhouse.api.http import Handler, Receive, Scope, Send
 from tokenhouse.api.inference import Inference, Limits
@@ -18,7 +18,9 @@ from tokenhouse.api.totals import Totals
 __all__ = [
     "GET_PREFIXES",
     "ChatFront",
+    "CompletionsFront",
     "Cors",
+    "Front",
     "Generation",
     "Handler",
     "Inference",

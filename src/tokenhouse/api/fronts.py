@@ -7,7 +7,7 @@ from typing import Protocol
 
 from tokenhouse.chat import Event, Request, Usage
 from tokenhouse.errors import TokenhouseError
-from tokenhouse.wire import body_key, error_body, openai_chat, sse
+from tokenhouse.wire import body_key, error_body, openai_chat, openai_completions, sse
 
 
 class Encoder(Protocol):
@@ -82,3 +82,28 @@ class ChatFront:
 
     def error_body(self, error: TokenhouseError, request_id: str) -> bytes:
         return error_body(error, request_id)
+
+
+class CompletionsFront(ChatFront):
+    """``POST /v1/completions``: the older text completions, same envelope, same keep-alives."""
+
+    answer_prefix = "cmpl-"
+
+    def parse(self, body: bytes, *, default_model: str) -> Request:
+        return openai_completions.parse(body, default_model=default_model)
+
+    def encoder(self, named: Named, request: Request) -> Encoder:
+        return openai_completions.StreamEncoder(
+            answer_id=named.answer_id,
+            model=named.model,
+            created_s=named.created_s,
+            include_usage=request.include_usage,
+        )
+
+    def whole(self, named: Named, events: Sequence[Event], usage: Usage, cost: int | None) -> bytes:
+        encoder = openai_completions.WholeEncoder(
+            answer_id=named.answer_id, model=named.model, created_s=named.created_s
+        )
+        for event in events:
+            encoder.add(event)
+        return encoder.closing(usage, cost)
