@@ -334,6 +334,10 @@ def test_priced_words_stand_below_the_top_level_too() -> None:
     assert first(messages=[{"role": "user", "content": [cached]}]) == "cache_control.ttl"
     assert first(messages=[USER, audio]) == "audio.id"
     assert first(tools=[{"type": "web_search"}]) == "web_search"
+    video = {"type": "video_url", "video_url": {"url": "https://example.org/long.mp4"}}
+    assert first(messages=[{"role": "user", "content": [video]}]) == "video_url"
+    spoken = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
+    assert first(messages=[{"role": "user", "content": [spoken]}]) is None
     assert first(service_tier="auto", store=False, modalities=["text"]) is None
 
 

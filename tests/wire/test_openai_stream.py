@@ -204,6 +204,14 @@ def test_a_context_overflow_in_the_stream_is_the_callers_to_mend() -> None:
     assert (caught.value.prompt, caught.value.context) == (9000, 4096)
 
 
+def test_an_error_in_the_stream_names_the_public_model() -> None:
+    frame = b'data: {"error":{"message":"up-7b is gone","code":400}}\n\n'
+    reader = PassingReader(answer_id=OURS, model="author/model", upstream_model="up-7b")
+    with pytest.raises(UpstreamError) as caught:
+        reader.feed(frame)
+    assert caught.value.message == "author/model is gone"
+
+
 def test_a_null_error_is_none() -> None:
     frame = b'data: {"error":null,"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
     assert len(passing().feed(frame)) == 1

@@ -129,6 +129,8 @@ def _check_parts(position: int, parts: list[ContentPart], facts: Facts) -> None:
             facts.has_opaque = True
             if part.file is not None and part.file.file_id is not None:
                 facts.note_priced("file.file_id")
+            if kind != "input_audio":  # whose tokens its own bytes bound; a link or a PDF may grow
+                facts.note_priced(kind)
         if part.cache_control is not None:
             facts.note_cache(part.cache_control)
 

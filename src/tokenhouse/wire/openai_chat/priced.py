@@ -1,7 +1,8 @@
 """Priced words: what in a request can change who answers or what it costs.
 
 They pass to a provider only where the model's row prices them. Names below the top level are written
-with their path (``file.file_id``); a hosted tool is named by its type (``web_search``).
+with their path (``file.file_id``); a hosted tool is named by its type (``web_search``), and so is a
+content part whose tokens the request's size does not bound (``video_url``, ``file``).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 ``PassingReader`` is the lossless lane: each frame passes as it is, but for our id, the public model
 name and the provider's usage, which goes into ``Finished``. ``TranslatingReader`` gives deltas.
+``model`` is the public name; errors of the provider that name ``upstream_model`` are told with it.
 """
 
 from __future__ import annotations
@@ -42,10 +43,11 @@ class StreamReader:
     lost: call ``check`` before waiting for more bytes.
     """
 
-    __slots__ = ("_error", "_public", "_sse", "_usage", "done")
+    __slots__ = ("_error", "_public", "_sse", "_upstream", "_usage", "done")
 
-    def __init__(self, public_model: str, limit_bytes: int) -> None:
+    def __init__(self, public_model: str, upstream_model: str, limit_bytes: int) -> None:
         self._public = public_model
+        self._upstream = upstream_model
         self._sse = sse.Reader(limit_bytes)
         self._usage = b""
         self._error: TokenhouseError | None = None
@@ -94,7 +96,7 @@ class StreamReader:
     def _raise_in_band(self, error: msgspec.Raw) -> None:
         raw = told(error)
         if raw:
-            raise in_band_error(raw, public_model=self._public)
+            raise in_band_error(raw, upstream_model=self._upstream, public_model=self._public)
 
     def _frame(self, payload: bytes, events: list[Event]) -> None:
         raise NotImplementedError
@@ -123,10 +125,11 @@ class PassingReader(StreamReader):
         *,
         answer_id: str,
         model: str,
+        upstream_model: str = "",
         include_usage: bool = False,
         limit_bytes: int = sse.DEFAULT_LIMIT_BYTES,
     ) -> None:
-        super().__init__(model, limit_bytes)
+        super().__init__(model, upstream_model, limit_bytes)
         self._id = msgspec.Raw(_ENCODER.encode(answer_id))
         self._model = msgspec.Raw(_ENCODER.encode(model))
         self._include_usage = include_usage
@@ -250,9 +253,10 @@ class TranslatingReader(StreamReader):
         *,
         answer_id: str,
         model: str,
+        upstream_model: str = "",
         limit_bytes: int = sse.DEFAULT_LIMIT_BYTES,
     ) -> None:
-        super().__init__(model, limit_bytes)
+        super().__init__(model, upstream_model, limit_bytes)
         self._stem = id_stem(answer_id)
         self._choices: dict[int, Choice] = {}
 

@@ -16,7 +16,7 @@ from tokenhouse.wire.openai_usage import read_usage
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-def pass_whole(body: bytes, *, answer_id: str, model: str) -> list[Event]:
+def pass_whole(body: bytes, *, answer_id: str, model: str, upstream_model: str = "") -> list[Event]:
     """The lossless lane: ``[Whole, Finished]``, with our id and the public model put in.
 
     UpstreamError for an error inside a 200, for garbage and for an answer without choices.
@@ -27,7 +27,7 @@ def pass_whole(body: bytes, *, answer_id: str, model: str) -> list[Event]:
         raise broken("sent an answer that is not JSON") from None
     error = told(fields.get("error", ABSENT))
     if error:
-        raise in_band_error(error, public_model=model)
+        raise in_band_error(error, upstream_model=upstream_model, public_model=model)
     text, finish = _text(body, bytes(fields.get("choices", ABSENT)))
     usage = told(fields.get("usage", ABSENT))
     fields.pop("usage", None)
@@ -40,12 +40,14 @@ def pass_whole(body: bytes, *, answer_id: str, model: str) -> list[Event]:
     ]
 
 
-def translate_whole(body: bytes, *, answer_id: str, model: str) -> list[Event]:
+def translate_whole(
+    body: bytes, *, answer_id: str, model: str, upstream_model: str = ""
+) -> list[Event]:
     """The translated lane: the same events that a stream of this answer would have given."""
     piece = decode_piece(body)
     error = told(piece.error)
     if error:
-        raise in_band_error(error, public_model=model)
+        raise in_band_error(error, upstream_model=upstream_model, public_model=model)
     if not piece.choices:
         raise broken("sent an answer without choices")
     events: list[Event] = []
