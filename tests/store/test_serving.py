@@ -12,6 +12,7 @@ from tests.store.requests import NOW, account_with, admission, receipt, request_
 from tokenhouse.access import Key
 from tokenhouse.clock import ManualClock
 from tokenhouse.errors import HouseError
+from tokenhouse.ledger import GrantDue
 from tokenhouse.relay import Admitted, Closed
 from tokenhouse.store import SqliteStore
 
@@ -191,6 +192,26 @@ async def test_a_stopped_store_says_so_and_can_be_started_again(
     await store.start(serve=False)
     assert len(await store.accounts()) == 50
     await store.stop()
+
+
+async def test_a_grant_that_ended_while_nobody_served_has_ended_after_the_next_start(
+    path: Path, clock: ManualClock
+) -> None:
+    store = SqliteStore(path, clock=clock)
+    await store.start(serve=True)
+    account = await account_with(store, 10)
+    await store.admit(admission(1, account, 20, grant=GrantDue("2026-11", 50, NOW + 5000)))
+    await store.close(receipt(1, account, 20), tokens=0)
+    await store.stop()
+    clock.advance(5.0)
+    await store.start(serve=True)
+    try:
+        newest, *_ = await store.postings(account)
+        assert (newest.amount, newest.kind) == (-30, "grant_end")
+        assert [grant.rest for grant in await store.grants(account)] == [0]
+        await sound(store)
+    finally:
+        await store.stop()
 
 
 async def test_a_backup_under_load_is_one_moment_and_sound(

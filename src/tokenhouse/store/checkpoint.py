@@ -29,6 +29,8 @@ class Checkpointer:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tokenhouse-checkpoint", daemon=True)
         self._commits = 0
+        self._moved = 0
+        self._looks = 0
         self._overgrown = False
 
     def start(self) -> None:
@@ -47,23 +49,23 @@ class Checkpointer:
             self._overgrown = False
             db.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
-    def _run(self) -> None:
-        db = self._connect()
-        moved_at, looks = 0, 0
-        try:
-            while not self._end.wait(LOOK_S):
-                commits = self._commits
-                looks += 1
-                new = commits - moved_at
-                if new >= WORTH_IT or (new and looks >= LOOKS_WHEN_QUIET):
-                    self._move(db)
-                    moved_at, looks = commits, 0
-        finally:
-            db.close()
-
-    def _move(self, db: sqlite3.Connection) -> None:
+    def look(self, db: sqlite3.Connection) -> None:
+        """Make a checkpoint when it is worth one, or something has been waiting for a while."""
+        commits, self._looks = self._commits, self._looks + 1
+        new = commits - self._moved
+        if new < WORTH_IT and not (new and self._looks >= LOOKS_WHEN_QUIET):
+            return
         try:
             _, pages, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.OperationalError:
             return  # disk full or busy: the log keeps everything; the next look tries again
+        self._moved, self._looks = commits, 0
         self._overgrown = pages > OVERGROWN_PAGES
+
+    def _run(self) -> None:
+        db = self._connect()
+        try:
+            while not self._end.wait(LOOK_S):
+                self.look(db)
+        finally:
+            db.close()

@@ -40,10 +40,14 @@ class LeaseWatch:
 
 
 def begin(batch: Batch, lease: str) -> int:
-    """Make our lease; older ones of this directory are dead: expire their holds. → how many."""
+    """Make our lease; older ones of this directory are dead: expire their holds. → how many.
+
+    Grants that ended while nobody served end here too.
+    """
     batch.execute("lease_new", (lease, batch.now_ms))
     expired = money.expire_others(batch, lease, at_ms=batch.now_ms)
     batch.execute("leases_drop_others", (lease,))
+    money.end_due_grants(batch)
     return expired
 
 

@@ -46,6 +46,7 @@ class Windows:
     def __init__(self) -> None:
         self._windows: dict[str, Window] = {}
         self._reserved: dict[str, Taken] = {}
+        self._sweep_at = 0.0
 
     def window(self, account: str, now: float) -> Window:
         """The account's window with what is past taken out."""
@@ -89,7 +90,10 @@ class Windows:
             self._add(window, bucket, tokens - reserved)
 
     def forget_idle(self, now: float) -> None:
-        """Drop the windows of accounts that have had nothing for a minute."""
+        """Drop the windows of accounts that have had nothing for a minute; looks once a minute."""
+        if now < self._sweep_at:
+            return
+        self._sweep_at = now + WINDOW_S
         idle = [account for account in self._windows if not self.window(account, now).buckets]
         for account in idle:
             del self._windows[account]

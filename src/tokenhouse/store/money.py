@@ -246,6 +246,12 @@ def _expire(batch: Batch, statement: str, lease: str, at_ms: int) -> int:
     return len(held)
 
 
+def end_due_grants(batch: Batch) -> None:
+    """Take away the rest of every account's grants that have ended by now."""
+    for (id,) in batch.execute("grants_ended", (batch.now_ms,)).fetchall():
+        batch.end_grants(batch.known(id), batch.now_ms)
+
+
 def ended_hold(batch: Batch, id: str) -> EndedRow | None:
     found = batch.execute("ended_get", (id,)).fetchone()
     return None if found is None else EndedRow(*found)

@@ -55,6 +55,11 @@ def migrate(db: sqlite3.Connection, path: Path) -> int:
     HouseError when the file is another program's, or was written by a newer Tokenhouse.
     """
     steps = migrations()
+    try:
+        if _version(db, path, newest=len(steps)) == len(steps):
+            return 0
+    except sqlite3.Error as error:
+        raise HouseError(f"can't read the database {path}: {error}", status=503) from error
     db.execute("BEGIN IMMEDIATE")
     try:
         version = _version(db, path, newest=len(steps))

@@ -75,6 +75,7 @@ class SqliteStore:
         """
         if self._running is not None:
             raise RuntimeError("the store is started already")
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             self._running = await self._open(serve)
         except BaseException:

@@ -269,8 +269,10 @@ class Writer:
         answers: list[Answer] = []
         for act, words, future, kind in entries:
             if future is not None:
+                fate = "this is kept and written as soon as it can be"
                 unavailable = HouseError(
-                    f"The ledger can't be written at the moment ({error}); nothing was charged.",
+                    f"The ledger can't be written at the moment ({error}); "
+                    + (fate if kind == "insist" else "nothing was changed"),
                     status=503,
                     code="store_unavailable",
                     retry_after_s=RETRY_AFTER_S,

@@ -53,6 +53,9 @@ WHERE account = ? AND rest > 0 ORDER BY ends_ms, period;
 -- @grant_put: what is left of a grant now
 UPDATE account_grant SET rest = ? WHERE account = ? AND period = ?;
 
+-- @grants_ended: accounts with an open grant whose end has come
+SELECT id FROM account WHERE grant_ends_ms <= ? ORDER BY id;
+
 -- @grant_list: every grant of an account, earliest end first
 SELECT account, period, amount, rest, ends_ms FROM account_grant
 WHERE account = ? ORDER BY ends_ms, period;

@@ -92,7 +92,7 @@ CREATE TABLE receipt (
     reasoning INTEGER NOT NULL DEFAULT 0,
     images INTEGER NOT NULL DEFAULT 0,
     detail BLOB
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX receipt_by_account ON receipt (account, created_ms);
 
