@@ -39,6 +39,13 @@ class Facts(Struct):
         if word not in self.priced:
             self.priced += (word,)
 
+    def note_opaque(self, part: ContentPart) -> None:
+        self.has_opaque = True
+        if part.file is not None and part.file.file_id is not None:
+            self.note_priced("file.file_id")
+        if part.type != "input_audio":  # its own bytes bound its tokens; a link or a PDF may grow
+            self.note_priced(part.type)
+
     def note_cache(self, control: CacheControl | None) -> None:
         if control is not None and control.ttl not in (None, "5m"):
             self.note_priced("cache_control.ttl")
@@ -126,11 +133,7 @@ def _check_parts(position: int, parts: list[ContentPart], facts: Facts) -> None:
             if part.refusal is None:
                 raise missing(f"messages[{position}].content[{index}].refusal")
         else:
-            facts.has_opaque = True
-            if part.file is not None and part.file.file_id is not None:
-                facts.note_priced("file.file_id")
-            if kind != "input_audio":  # whose tokens its own bytes bound; a link or a PDF may grow
-                facts.note_priced(kind)
+            facts.note_opaque(part)
         if part.cache_control is not None:
             facts.note_cache(part.cache_control)
 
