@@ -116,6 +116,24 @@ async def test_a_newer_and_a_foreign_database_are_refused_and_left_alone(
         await SqliteStore(garbage, clock=clock).start(serve=True)
 
 
+async def test_a_directory_that_cant_be_written_in_is_told_by_name(
+    path: Path, clock: ManualClock
+) -> None:
+    file = path.with_name("no-directory")
+    file.write_bytes(b"")
+    with pytest.raises(HouseError, match="no-directory"):
+        await SqliteStore(file / "tokenhouse.db", clock=clock).start(serve=True)
+
+
+async def test_nobody_else_may_read_the_books_or_their_copies(
+    store: SqliteStore, path: Path
+) -> None:
+    copy = path.with_name("copy.db")
+    await store.backup(copy)
+    for file in (path, copy):
+        assert file.stat().st_mode & 0o077 == 0
+
+
 async def test_what_a_dead_process_held_is_expired_before_the_next_one_answers(
     path: Path, clock: ManualClock
 ) -> None:

@@ -21,6 +21,7 @@ def backup(source: Path, target: Path) -> None:
         raise HouseError(f"{target} is there already; give the name of a new file")
     unfinished = target.with_name(target.name + ".part")
     try:
+        unfinished.touch(mode=0o600)
         with closing(connect_reader(source)) as db, closing(sqlite3.connect(unfinished)) as copy:
             db.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")

@@ -7,9 +7,12 @@ one restarting checkpoint between two batches, which has little left to move.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable
+
+from tokenhouse.store.schema import BUSY_TIMEOUT_MS
 
 WORTH_IT = 250
 """Commits after which a checkpoint is made at the next look."""
@@ -19,6 +22,8 @@ OVERGROWN_PAGES = 16_384
 
 LOOK_S = 1.0
 LOOKS_WHEN_QUIET = 30
+
+_log = logging.getLogger("tokenhouse.store")
 
 
 class Checkpointer:
@@ -47,7 +52,7 @@ class Checkpointer:
         self._commits += 1
         if self._overgrown:
             self._overgrown = False
-            db.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+            self._restart(db)
 
     def look(self, db: sqlite3.Connection) -> None:
         """Make a checkpoint when it is worth one, or something has been waiting for a while."""
@@ -57,10 +62,20 @@ class Checkpointer:
             return
         try:
             _, pages, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        except sqlite3.OperationalError:
-            return  # disk full or busy: the log keeps everything; the next look tries again
+        except sqlite3.Error as error:
+            _log.warning("no checkpoint could be made, the log keeps growing: %s", error)
+            return
         self._moved, self._looks = commits, 0
         self._overgrown = pages > OVERGROWN_PAGES
+
+    def _restart(self, db: sqlite3.Connection) -> None:
+        db.execute("PRAGMA busy_timeout = 0")  # a long read must not make requests wait
+        try:
+            db.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        except sqlite3.Error as error:
+            _log.warning("the log could not be started over: %s", error)
+        finally:
+            db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
     def _run(self) -> None:
         db = self._connect()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tokenhouse.access import Caller, Key
+from tokenhouse.errors import HouseError
 from tokenhouse.ledger import Conflict
 from tokenhouse.store.batch import Batch
 
@@ -59,7 +60,7 @@ class CallerReader:
 
     def find(self, digest: bytes) -> Caller | None:
         """The caller behind a live key."""
-        row = self._execute(self._find, (digest,)).fetchone()
+        row = self._one(self._find, (digest,))
         if row is None:
             return None
         key, account, account_name, state, plan, key_name, expires_ms = row
@@ -75,5 +76,15 @@ class CallerReader:
 
     def epoch(self) -> int:
         """Rises with every change to keys, accounts and plans."""
-        (epoch,) = self._execute(self._epoch).fetchone()
+        (epoch,) = self._one(self._epoch, ())
         return epoch
+
+    def _one(self, sql: str, words: tuple[Any, ...]) -> Any:
+        try:
+            return self._execute(sql, words).fetchone()
+        except sqlite3.Error as error:
+            raise HouseError(
+                f"the keys can't be read at the moment ({error})",
+                status=503,
+                code="store_unavailable",
+            ) from error

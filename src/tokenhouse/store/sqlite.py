@@ -75,7 +75,11 @@ class SqliteStore:
         """
         if self._running is not None:
             raise RuntimeError("the store is started already")
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.touch(mode=0o600)
+        except OSError as error:
+            raise HouseError(f"can't write in the data directory: {error}") from error
         try:
             self._running = await self._open(serve)
         except BaseException:

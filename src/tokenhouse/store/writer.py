@@ -239,6 +239,8 @@ class Writer:
                 except (LedgerError, TokenhouseError) as error:
                     if future is not None:
                         answers.append((future, None, error))
+                    else:
+                        _log.warning("what was kept for later made no sense then: %s", error)
                 else:
                     if future is not None:
                         answers.append((future, answer, None))
