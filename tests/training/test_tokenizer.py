@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from typing import Any
 
 from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
@@ -14,8 +15,8 @@ from training.tokenizer import EOS, VOCABULARY, Codec
 from tokenhouse.starter import tokenizer_path
 
 
-def _row(message: Message) -> dict[str, object]:
-    row: dict[str, object] = {"role": message.role, "content": message.text}
+def _row(message: Message) -> dict[str, Any]:
+    row: dict[str, Any] = {"role": message.role, "content": message.text}
     if message.role == "tool":
         row["tool_call_id"] = message.call_id
     if message.calls:
@@ -33,7 +34,7 @@ def _row(message: Message) -> dict[str, object]:
     return row
 
 
-def _request(conversation: Conversation) -> ChatCompletionRequest[object]:
+def _request(conversation: Conversation) -> ChatCompletionRequest[Any]:
     return ChatCompletionRequest.from_openai(
         messages=[_row(m) for m in conversation.messages], tools=list(conversation.tools) or None
     )
