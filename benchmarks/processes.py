@@ -147,11 +147,13 @@ def raise_descriptor_limit() -> int:
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """The group, not the process alone: a gateway's own children go with it."""
+    family = tree(process.pid)
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_S)
+    psutil.wait_procs(family, timeout=_STOP_S)
 
 
 def _end_with_parent() -> None:
