@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ HELLO: dict[str, Any] = {"model": "echo", "messages": [{"role": "user", "content
 
 
 @asynccontextmanager
-async def http(running: Running) -> AsyncIterator[httpx.AsyncClient]:
+async def http(running: Running) -> AsyncGenerator[httpx.AsyncClient]:
     """A client whose requests carry the house's first key."""
     headers = {"authorization": f"Bearer {running.key}"}
     async with httpx.AsyncClient(base_url=running.url, headers=headers, timeout=30) as client:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ STREAMS = 50
 
 
 @asynccontextmanager
-async def served(data_dir: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, str]]:
+async def served(data_dir: Path) -> AsyncGenerator[tuple[asyncio.subprocess.Process, str, str]]:
     """A house in a process of its own: the process, its URL and the first run's key ("" later)."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tokenhouse", "serve", "--data", str(data_dir), "--port", "0"),

@@ -8,6 +8,7 @@ from math import ceil
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from tokenhouse.catalogue import (
     Model,
@@ -159,7 +160,7 @@ def test_a_cost_is_exact_and_fits_64_bits_whatever_the_wire_said(
 def test_more_usage_never_costs_less(usage: Usage, price: Price, bucket: str, more: int) -> None:
     model = replace(MODEL, context_length=10**7)
     kept = clamp(usage, model)
-    bigger = replace(kept, **{bucket: getattr(kept, bucket) + more})
+    bigger = structs.replace(kept, **{bucket: getattr(kept, bucket) + more})
     assert cost(bigger, price) >= cost(kept, price)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,7 +88,7 @@ class Running:
 @asynccontextmanager
 async def serving(
     data_dir: Path, rows: str, *, credit: int = 10**12, environ: dict[str, str] | None = None
-) -> AsyncIterator[Running]:
+) -> AsyncGenerator[Running]:
     """Serve a house with the settings ``rows`` from ``data_dir``; ``credit`` in nanodollars."""
     _write(data_dir, rows)
     bound = listen(ServerSettings(port=0))
@@ -125,7 +125,7 @@ async def serving(
 @asynccontextmanager
 async def upstream_house(
     data_dir: Path, extra: str = ""
-) -> AsyncIterator[tuple[Running, Upstream]]:
+) -> AsyncGenerator[tuple[Running, Upstream]]:
     """A house in front of a scripted upstream."""
     async with Upstream() as up:
         async with serving(data_dir, UPSTREAM_ROWS.format(url=up.url) + extra) as running:

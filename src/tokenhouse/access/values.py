@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+
+class Limits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What an account may ask for: per minute, and at once. ``queue_depth``: how many may wait."""
 
     requests_per_minute: int | None = None
@@ -38,8 +39,7 @@ class NewKey:
     secret: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True, gc=False):
     """Key + account + plan, as identified."""
 
     key: str

@@ -16,6 +16,9 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+ON_LEAVE = "tokenhouse.on_leave"
+"""In the scope, where our server put it: a function that takes whom to call when the client leaves."""
+
 JSON = (b"content-type", b"application/json")
 
 

@@ -15,6 +15,7 @@ from tokenhouse import ids
 from tokenhouse.access import Access, Caller, header_key
 from tokenhouse.api.fronts import Front
 from tokenhouse.api.http import (
+    ON_LEAVE,
     ClientGone,
     Headers,
     Receive,
@@ -102,7 +103,7 @@ class Inference:
         request = self._front.parse(body, default_model=self._relay.default_model() or "")
         task = asyncio.current_task()
         assert task is not None
-        watch = _Watch(receive, task, self._limits.deadline_s)
+        watch = _Watch(scope, receive, task, self._limits.deadline_s)
         try:
             if request.stream:
                 await self._stream(caller, request, respond, request_id, watch)
@@ -212,21 +213,34 @@ class _Told(Exception):
 
 
 class _Watch:
-    """Cancels the request's task when the client leaves or the deadline passes."""
+    """Cancels the request's task when the client leaves or the deadline passes.
 
-    __slots__ = ("_task", "_timer", "_watcher", "gone", "late")
+    Our own server tells when the connection is lost; behind any other, a task waits on ``receive``.
+    """
 
-    def __init__(self, receive: Receive, task: asyncio.Task[None], deadline_s: float) -> None:
+    __slots__ = ("_on_leave", "_task", "_timer", "_watcher", "gone", "late")
+
+    def __init__(
+        self, scope: Scope, receive: Receive, task: asyncio.Task[None], deadline_s: float
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.gone = False
         self.late = False
         self._task = task
-        self._watcher = loop.create_task(self._wait(receive))
         self._timer = loop.call_later(deadline_s, self._deadline)
+        self._watcher: asyncio.Task[None] | None = None
+        self._on_leave = scope.get(ON_LEAVE)
+        if self._on_leave is None:
+            self._watcher = loop.create_task(self._wait(receive))
+        else:
+            self._on_leave(self._leave)
 
     async def _wait(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
+        self._leave()
+
+    def _leave(self) -> None:
         self.gone = True
         self._task.cancel()
 
@@ -235,8 +249,11 @@ class _Watch:
         self._task.cancel()
 
     def stop(self) -> None:
-        self._watcher.cancel()
         self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        elif self._on_leave is not None:
+            self._on_leave(None)
 
 
 def _id_headers(request_id: str) -> Headers:

@@ -17,6 +17,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tokenhouse.api.http import ON_LEAVE
+
 _TOO_LARGE_BODY = (
     b'{"error":{"message":"The request line and headers are too long.",'
     b'"type":"invalid_request_error","code":"headers_too_large","param":null},"status":"error",'
@@ -52,6 +54,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refused = False
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._leave: Callable[[], None] | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -60,6 +63,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         super().connection_lost(exc)
+        if self._leave is not None:
+            self._leave()
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -81,6 +86,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_bytes > self.head_bytes_max and self._head_size() > self.head_bytes_max:
             self._refuse()
         else:
+            self.scope[ON_LEAVE] = self._on_leave  # type: ignore[typeddict-unknown-key]
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -92,6 +98,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         if not self._refused:
             super().on_message_complete()
+
+    def _on_leave(self, leave: Callable[[], None] | None) -> None:
+        """Whom to tell when the client is gone; one request at a time is answered."""
+        self._leave = leave
 
     def _head_size(self) -> int:
         """The head's own bytes: what came may have the body's beginning with it."""

@@ -6,8 +6,9 @@ A ceiling is never below the cost of a usage within its bounds; the tests hold i
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec import structs
 
 from tokenhouse.catalogue.values import Model, Offer, Price
 from tokenhouse.chat import Request, Usage
@@ -108,7 +109,7 @@ def clamp(usage: Usage, model: Model, *, n: int = 1) -> Usage:
         usage.images,
     ):
         return usage
-    return replace(
+    return structs.replace(
         usage,
         input=fresh,
         cache_read=read,

@@ -8,14 +8,14 @@ Dialects convert on their way in and out; inside, a token is in one bucket only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Source = Literal["reported", "counted", "estimated"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True, gc=False):
     """Tokens per bucket; ``images`` is the number of images in the prompt, not tokens."""
 
     input: int = 0

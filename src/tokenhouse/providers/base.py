@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from tokenhouse.chat import Event, Request, Sampling
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One request as it goes to one route.
 
     ``max_tokens`` replaces what the client asked, None leaves it. ``defaults`` are the model's own
@@ -26,7 +26,7 @@ class Call:
     upstream_model: str
     context_length: int
     max_tokens: int | None = None
-    defaults: Sampling = field(default_factory=Sampling)
+    defaults: Sampling = Sampling()
     system_prompt: str | None = None
 
 

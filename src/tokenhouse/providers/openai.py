@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from tokenhouse.chat import Event, Opened, Request, Sampling
+from msgspec import structs
+
+from tokenhouse.chat import Event, Message, Opened, Request, Sampling, TextPart
 from tokenhouse.errors import CallerError, TokenhouseError, UpstreamError
 from tokenhouse.providers.base import Call
 from tokenhouse.providers.failures import transport_failure
@@ -166,9 +168,12 @@ def _reader(call: Call, *, lossless: bool) -> openai_chat.StreamReader:
         return openai_chat.PassingReader(
             answer_id=call.answer_id,
             model=call.public_model,
+            upstream_model=call.upstream_model,
             include_usage=call.request.include_usage,
         )
-    return openai_chat.TranslatingReader(answer_id=call.answer_id, model=call.public_model)
+    return openai_chat.TranslatingReader(
+        answer_id=call.answer_id, model=call.public_model, upstream_model=call.upstream_model
+    )
 
 
 def _passed_body(call: Call) -> bytes:
@@ -182,8 +187,12 @@ def _passed_body(call: Call) -> bytes:
 
 
 def _built_body(call: Call) -> bytes:
+    conversation = call.request.conversation()
+    if call.system_prompt is not None:
+        first = Message("system", (TextPart(call.system_prompt),))
+        conversation = structs.replace(conversation, messages=(first, *conversation.messages))
     return openai_chat.build_upstream_body(
-        call.request.conversation(),
+        conversation,
         model=call.upstream_model,
         stream=True,
         max_tokens=call.max_tokens,

@@ -7,7 +7,8 @@ is counted by the model's tokenizer when the house has one, else estimated, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+
+from msgspec import structs
 
 from tokenhouse.chat import (
     CallDelta,
@@ -139,7 +140,8 @@ class Meter:
     def usage(self) -> Usage:
         """The best knowledge now; reported numbers win, but never exceed what can be."""
         if self._reported is not None:
-            return replace(self._reported, images=self._request.sizes.images)
+            images = self._request.sizes.images
+            return structs.replace(self._reported, images=images) if images else self._reported
         prompt, prompt_source = self._prompt()
         answer, answer_source = self._answer()
         return Usage(

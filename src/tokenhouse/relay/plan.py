@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from tokenhouse.access import Caller, Limits
 from tokenhouse.catalogue import Ceiling, Offer, Route
@@ -13,8 +14,7 @@ from tokenhouse.ledger import GrantDue
 from tokenhouse.relay.meter import TokenCounter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """``max_tokens`` is per choice, as it goes upstream; None leaves what the client wrote.
     ``lowered``: the balance did not reach for what was asked."""
 

@@ -7,16 +7,16 @@ durable. A relay that is cancelled between the two has still said it.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+import msgspec
 
 from tokenhouse.access import Limits
 from tokenhouse.ledger import GrantDue
 from tokenhouse.relay.receipt import Receipt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
+class Admission(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Limits, the month's grant and the hold, asked at once. ``id`` is the request's and the hold's.
 
     ``amount``: the ceiling in nanodollars. ``tokens``: the same ceiling in tokens, reserved against
@@ -38,8 +38,7 @@ class Admission:
     grant: GrantDue | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Remaining:
+class Remaining(msgspec.Struct, frozen=True, gc=False):
     """The state of a per-minute limit after the operation; None where there is no such limit."""
 
     requests: int | None = None
@@ -47,16 +46,14 @@ class Remaining:
     reset_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(msgspec.Struct, frozen=True, gc=False):
     """Durable: the upstream may be called. ``free``: what the account can still spend beside it."""
 
     free: int
     remaining: Remaining = Remaining()
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """Nothing was held and nothing was counted. ``free``: nanodollars the account could spend."""
 
     reason: Literal["credit", "requests", "tokens", "concurrency", "account", "replayed"]
@@ -66,8 +63,7 @@ class Refused:
     remaining: Remaining = Remaining()
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(msgspec.Struct, frozen=True, gc=False):
     """The hold has ended. See ``ledger.Settled``; a released hold has ``charged`` 0."""
 
     charged: int

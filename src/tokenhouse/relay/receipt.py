@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from tokenhouse.chat import Usage
 
 Outcome = Literal["finished", "cancelled", "failed", "crashed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
+class Attempted(msgspec.Struct, frozen=True, gc=False):
     """One try at one route; ``error`` is the stable code it failed with, None when it answered."""
 
     provider: str
@@ -21,8 +21,7 @@ class Attempted:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """``id`` is the request's. Amounts in nanodollars, times in milliseconds. Never prompt text.
 
     ``cost`` is what was charged, ``owed`` what the usage came to; they differ where the house bears

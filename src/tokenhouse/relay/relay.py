@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import structs
 
 from tokenhouse import ids
 from tokenhouse.access import Caller, Limits
@@ -255,8 +257,8 @@ class Relay:
         if refused.reason == "tokens" and bound.tokens >= plan.ceiling.tokens:
             return None
         if lowered == asked:
-            return replace(plan, ceiling=bound)
-        return replace(plan, ceiling=bound, max_tokens=lowered, lowered=True)
+            return structs.replace(plan, ceiling=bound)
+        return structs.replace(plan, ceiling=bound, max_tokens=lowered, lowered=True)
 
     def _refusal(self, plan: Plan, refused: Refused) -> AccountError:
         affordable = 0
