@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec import structs
 from tests.store.requests import (
     MODEL,
     NOW,
@@ -214,8 +215,8 @@ async def test_usage_too_large_for_a_column_is_cut_and_the_hold_still_ends(
 ) -> None:
     account = await account_with(store, 100)
     await store.admit(admission(1, account, 60))
-    huge = receipt(1, account, 60)
-    object.__setattr__(huge.usage, "input", 10**30)
+    known = receipt(1, account, 60)
+    huge = structs.replace(known, usage=structs.replace(known.usage, input=10**30))
     assert (await store.close(huge, tokens=0)).charged == 60
     row = await store.receipt(request_id(1))
     assert row is not None
