@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from training.corpus.conversation import Conversation
-from training.tokenizer import PAD, Codec
+from training.tokenizer import PAD, Codec, Encoded
 
 Ids = npt.NDArray[np.int64]
 Sample = Callable[[random.Random], Conversation]
+# Messages of a conversation that can lose a turn: a prompt, two questions and two answers.
+MANY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +53,26 @@ class Packer:
     def _fill(self, rng: random.Random, ids: Ids, taught: npt.NDArray[np.bool_], docs: Ids) -> None:
         at, document, misses = 0, 0, 0
         while at < len(ids) - 60 and misses < 6:
-            encoded = self.codec.encode(self.sample(rng))
-            size = len(encoded.ids)
-            if at + size > len(ids):
+            encoded = self._fitting(self.sample(rng), len(ids) - at)
+            if encoded is None:
                 misses += 1
-                if at:
-                    continue
-                size = len(ids)
-            ids[at : at + size] = encoded.ids[:size]
-            taught[at : at + size] = encoded.taught[:size]
+                continue
+            size = len(encoded.ids)
+            ids[at : at + size] = encoded.ids
+            taught[at : at + size] = encoded.taught
             docs[at : at + size] = document
             at, document = at + size, document + 1
+
+    def _fitting(self, conversation: Conversation, space: int) -> Encoded | None:
+        """`conversation`, without its last turns where it is too long; None if none fits."""
+        encoded = self.codec.encode(conversation)
+        messages = conversation.messages
+        while len(encoded.ids) > space:
+            if conversation.tools or len(messages) < MANY:
+                return None
+            messages = messages[:-2]
+            encoded = self.codec.encode(Conversation(messages))
+        return encoded
 
     def _batch(
         self, rng: random.Random, ids: Ids, taught: npt.NDArray[np.bool_], documents: Ids

@@ -82,11 +82,11 @@ def main() -> None:
 
 def _ask(engine: Engine, codec: Codec, name: str, seeds: tuple[int, ...], every: bool) -> Tally:
     tally = Tally()
-    for question in questions(name):
+    for index, question in enumerate(questions(name)):
         prompt = (told(question.house.prompt()), asked(question.ask))
         ids = codec.prompt(Conversation(prompt))
         for seed in seeds:
-            answer = engine.answer(ids, seed=seed)
+            answer = engine.answer(ids, seed=1000 * seed + index)
             right = question.right(answer.text)
             tally.add(right, answer)
             if every or not right:

@@ -1,7 +1,8 @@
 """Two optimisers side by side: Muon for the matrices inside blocks, Adam for the rest.
 
 Muon orthogonalises the momentum of a matrix by a Newton-Schulz iteration before it steps
-(K. Jordan and others, 2024); at this size it needs far fewer tokens than Adam alone.
+(K. Jordan and others, 2024); at this size it needs far fewer tokens than Adam alone. Both keep
+all their state in tensors made at the start, so that it can lie in memory that processes share.
 """
 
 from __future__ import annotations
@@ -33,36 +34,49 @@ def orthogonal(g: Tensor, steps: int = 5) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Nesterov momentum, orthogonalised; decoupled weight decay."""
 
-    def __init__(
-        self,
-        matrices: Iterable[nn.Parameter],
-        *,
-        lr: float,
-        momentum: float = 0.95,
-        decay: float = 0.05,
-    ) -> None:
-        super().__init__(list(matrices), {"lr": lr, "momentum": momentum, "decay": decay})
+    def __init__(self, matrices: Iterable[nn.Parameter], *, lr: float) -> None:
+        super().__init__(list(matrices), {"lr": lr, "momentum": 0.95, "decay": 0.05})
+        for p in self.param_groups[0]["params"]:
+            self.state[p]["momentum"] = torch.zeros_like(p)
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is None:
-                    continue
-                state = self.state[p]
-                if not state:
-                    state["momentum"] = torch.zeros_like(p)
-                m: Tensor = state["momentum"]
+                m: Tensor = self.state[p]["momentum"]
                 m.lerp_(p.grad, 1 - group["momentum"])
                 turn = orthogonal(p.grad.lerp(m, group["momentum"]))
                 p.mul_(1 - group["lr"] * group["decay"])
                 p.add_(turn, alpha=-group["lr"] * max(1.0, p.shape[0] / p.shape[1]) ** 0.5)
 
 
-def optimisers(model: nn.Module, *, matrix_lr: float, other_lr: float) -> list[Any]:
+class Adam(torch.optim.Optimizer):
+    """Adam without weight decay (D. Kingma, J. Ba, 2014)."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter], *, lr: float) -> None:
+        super().__init__(list(parameters), {"lr": lr, "betas": (0.9, 0.95), "eps": 1e-8})
+        for p in self.param_groups[0]["params"]:
+            self.state[p]["step"] = torch.zeros(())
+            self.state[p]["exp_avg"] = torch.zeros_like(p)
+            self.state[p]["exp_avg_sq"] = torch.zeros_like(p)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            one, two = group["betas"]
+            for p in group["params"]:
+                state = self.state[p]
+                state["step"] += 1
+                t = state["step"].item()
+                state["exp_avg"].lerp_(p.grad, 1 - one)
+                state["exp_avg_sq"].mul_(two).addcmul_(p.grad, p.grad, value=1 - two)
+                root = (state["exp_avg_sq"] / (1 - two**t)).sqrt_().add_(group["eps"])
+                p.addcdiv_(state["exp_avg"], root, value=-group["lr"] / (1 - one**t))
+
+
+def optimisers(model: nn.Module, *, matrix_lr: float, other_lr: float) -> tuple[Muon, Adam]:
     """Muon for the two-dimensional weights of blocks, Adam for embeddings and norms."""
     matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and n.startswith("blk.")]
     held = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in held]
-    adam = torch.optim.AdamW(others, lr=other_lr, betas=(0.9, 0.95), weight_decay=0.0)
-    return [Muon(matrices, lr=matrix_lr), adam]
+    return Muon(matrices, lr=matrix_lr), Adam(others, lr=other_lr)

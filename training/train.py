@@ -3,21 +3,28 @@
 The learning rate warms up, stays, and falls over the last `--decay` of `--steps` steps, so a run
 can be prolonged at will and decayed when it is to be shipped. Samples are drawn afresh at every
 step from the corpus, seeded by the seed and the step.
+
+With `--workers` above 1, processes of their own each take the next step's samples and apply their
+gradient to weights in shared memory: on a machine whose cores have other work, nobody waits for
+the slowest. The order of updates then depends on timing; one worker repeats to the bit.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.multiprocessing as processes
 
 from training.batches import Batch, Packer
-from training.corpus import sample
+from training.corpus import sample, sample_short
 from training.model import Shape, Starter
 from training.optimiser import optimisers
 from training.tokenizer import Codec, write_tekken
@@ -28,13 +35,23 @@ AVERAGE = 0.995
 def main() -> None:
     args = _arguments()
     torch.manual_seed(args.seed)
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    torch.set_num_threads(args.threads or max(1, (os.cpu_count() or 1) // args.workers))
     args.out.mkdir(parents=True, exist_ok=True)
     tekken = args.out / "tekken.json"
     if not tekken.exists():
         write_tekken(tekken)
-    Run(args, Codec(tekken)).go()
+    run = Run(args, Codec(tekken))
+    if args.workers == 1:
+        run.work()
+    else:
+        run.share()
+        fork = processes.get_context("fork")
+        children = [fork.Process(target=run.work) for _ in range(args.workers)]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join()
+    run.save()
 
 
 def _arguments() -> argparse.Namespace:
@@ -43,23 +60,27 @@ def _arguments() -> argparse.Namespace:
     p.add_argument("--start", type=Path, help="checkpoint to start from, when OUT has none")
     p.add_argument("--steps", type=int, default=3000)
     p.add_argument("--decay", type=int, default=500, help="last steps, over which the rate falls")
+    p.add_argument("--minutes", type=float, help="run for so long, whatever the step")
+    p.add_argument("--decay-minutes", type=float, default=12.0, help="with --minutes: the fall")
     p.add_argument("--warmup", type=int, default=60)
-    p.add_argument("--rows", type=int, default=8)
+    p.add_argument("--rows", type=int, default=6)
     p.add_argument("--time", type=int, default=1024, help="tokens a row")
-    p.add_argument("--places", type=int, default=5120, help="positions a batch that carry loss")
+    p.add_argument("--places", type=int, default=3456, help="positions a batch that carry loss")
     p.add_argument("--matrix-lr", type=float, default=0.02)
     p.add_argument("--other-lr", type=float, default=0.004)
     p.add_argument("--other-weight", type=float, default=0.1, help="loss weight off the answers")
     p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--threads", type=int, default=0)
-    p.add_argument("--save-every", type=float, default=240.0, help="seconds")
-    p.add_argument("--mask", action="store_true", help="no attention across conversations; slower")
+    p.add_argument("--workers", type=int, default=1)
+    p.add_argument("--threads", type=int, default=0, help="of each worker; 0: the cores, shared")
+    p.add_argument("--save-every", type=float, default=180.0, help="seconds")
+    p.add_argument("--short", action="store_true", help="samples of one turn, to begin with")
+    p.add_argument("--mask", action="store_true", help="no sight across conversations; slower")
     p.add_argument("--no-compile", action="store_true")
     return p.parse_args()
 
 
 class Run:
-    """One run: model, averaged weights, optimisers and the step they have reached."""
+    """One run: weights, their average, the optimisers and the step they have reached."""
 
     def __init__(self, args: argparse.Namespace, codec: Codec) -> None:
         self.args = args
@@ -67,15 +88,18 @@ class Run:
         self.model = Starter(Shape()).to(self.device)
         self.average = {n: p.detach().clone() for n, p in self.model.named_parameters()}
         self.optimisers = optimisers(self.model, matrix_lr=args.matrix_lr, other_lr=args.other_lr)
-        self.rates = [[g["lr"] for g in o.param_groups] for o in self.optimisers]
-        self.step = 0
-        self.tokens = 0
+        self.rates = [o.param_groups[0]["lr"] for o in self.optimisers]
+        # Steps begun, steps done, tokens seen.
+        self.counts = torch.zeros(3, dtype=torch.int64)
+        self.lock: Any = nullcontext()
+        self.begun = time.monotonic()
         self.checkpoint = args.out / "checkpoint.pt"
         if self.checkpoint.exists():
             self.load(self.checkpoint)
         elif args.start:
             self.load(args.start)
-        self.packer = Packer(codec, sample, args.rows, args.time, args.places, args.other_weight)
+        draw = sample_short if args.short else sample
+        self.packer = Packer(codec, draw, args.rows, args.time, args.places, args.other_weight)
 
     def load(self, path: Path) -> None:
         state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
@@ -83,60 +107,99 @@ class Run:
         self.average = state["average"]
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
-        self.step, self.tokens = state["step"], state["tokens"]
+        self.counts[:] = torch.tensor([state["step"], state["step"], state["tokens"]])
 
     def save(self) -> None:
         state = {
             "model": self.model.state_dict(),
             "average": self.average,
             "optimisers": [o.state_dict() for o in self.optimisers],
-            "step": self.step,
-            "tokens": self.tokens,
+            "step": int(self.counts[1]),
+            "tokens": int(self.counts[2]),
             "shape": self.model.shape.row(),
         }
         part = self.checkpoint.with_suffix(".part")
         torch.save(state, part)
         os.replace(part, self.checkpoint)
 
-    def go(self) -> None:
-        forward = self.model if self.args.no_compile else torch.compile(self.model, dynamic=False)
+    def share(self) -> None:
+        """Put all that changes into memory that forked processes have in common."""
+        self.lock = processes.get_context("fork").Lock()
+        self.model.share_memory()
+        self.counts.share_memory_()
+        for tensor in self.average.values():
+            tensor.share_memory_()
+        for optimiser in self.optimisers:
+            for state in optimiser.state.values():
+                for tensor in state.values():
+                    tensor.share_memory_()
+
+    def work(self) -> None:
+        """Take steps until all are taken; save now and then."""
+        own = copy.deepcopy(self.model) if self.args.workers > 1 else self.model
+        forward = own if self.args.no_compile else torch.compile(own, dynamic=False)
         saved = reported = time.monotonic()
         losses: list[tuple[float, float]] = []
-        while self.step < self.args.steps:
-            batch = self.packer.batch(self.args.seed, self.step)
-            losses.append(self._learn(forward, batch))
-            self.step += 1
-            self.tokens += batch.ids.size
-            now = time.monotonic()
-            if len(losses) == 10:
-                self._report(losses, now - reported)
-                reported, losses = now, []
-            if now - saved > self.args.save_every:
-                self.save()
-                saved = now
-        self.save()
+        while (step := self._begin()) is not None:
+            if own is not self.model:
+                with self.lock:
+                    own.load_state_dict(self.model.state_dict())
+            batch = self.packer.batch(self.args.seed, step)
+            losses.append(self._gradient(own, forward, batch))
+            with self.lock:
+                self._apply(own)
+                self.counts[1] += 1
+                self.counts[2] += batch.ids.size
+                now = time.monotonic()
+                if len(losses) == 10:
+                    self._report(losses, now - reported)
+                    reported, losses = now, []
+                if now - saved > self.args.save_every:
+                    self.save()
+                    saved = now
 
-    def _learn(self, forward: Any, batch: Batch) -> tuple[float, float]:
-        """One step; the mean loss on the assistant's words and on the rest."""
-        self._set_rate()
+    def _begin(self) -> int | None:
+        """The next step's number, or None when the run is over."""
+        with self.lock:
+            step = int(self.counts[0])
+            if self._left(step) <= 0:
+                return None
+            self.counts[0] += 1
+            return step
+
+    def _left(self, step: int) -> float:
+        """What is left of the run, in units of its last part, in which the rate falls."""
+        if self.args.minutes is None:
+            return (self.args.steps - step) / max(1, self.args.decay)
+        return (self.args.minutes - (time.monotonic() - self.begun) / 60) / self.args.decay_minutes
+
+    def _gradient(self, own: Starter, forward: Any, batch: Batch) -> tuple[float, float]:
+        """Fill `own`'s gradients; the mean loss on the assistant's words and on the rest."""
         ids, places, targets, weights, documents = (
             torch.from_numpy(a).to(self.device)
             for a in (batch.ids, batch.places, batch.targets, batch.weights, batch.documents)
         )
+        own.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16):
             loss, each = forward(ids, self._mask(documents), places, targets, weights)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for optimiser in self.optimisers:
+        torch.nn.utils.clip_grad_norm_(own.parameters(), 1.0)
+        taught = weights == 1.0
+        rest = (weights > 0) & ~taught
+        return each[taught].mean().item(), each[rest].mean().item() if rest.any() else 0.0
+
+    def _apply(self, own: Starter) -> None:
+        done = int(self.counts[1])
+        scale = min(1.0, (done + 1) / self.args.warmup, max(self._left(done), 0.02))
+        for p, q in zip(self.model.parameters(), own.parameters(), strict=True):
+            p.grad = q.grad
+        for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
+            optimiser.param_groups[0]["lr"] = rate * scale
             optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
         with torch.no_grad():
-            fresh = min(1 - AVERAGE, 1.0) if self.step > 200 else 0.1
+            fresh = 1 - AVERAGE if done > 200 else 0.1
             for name, p in self.model.named_parameters():
                 self.average[name].lerp_(p, fresh)
-        own = weights == 1.0
-        rest = (weights > 0) & ~own
-        return each[own].mean().item(), each[rest].mean().item() if rest.any() else 0.0
 
     def _mask(self, documents: torch.Tensor) -> torch.Tensor | None:
         """True where a token may see another: an earlier one of the same conversation."""
@@ -145,17 +208,10 @@ class Run:
         same = documents[:, :, None] == documents[:, None, :]
         return same.tril()[:, None]
 
-    def _set_rate(self) -> None:
-        left = (self.args.steps - self.step) / max(1, self.args.decay)
-        scale = min(1.0, (self.step + 1) / self.args.warmup, max(left, 0.02))
-        for optimiser, rates in zip(self.optimisers, self.rates, strict=True):
-            for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                group["lr"] = rate * scale
-
     def _report(self, losses: list[tuple[float, float]], seconds: float) -> None:
         row = {
-            "step": self.step,
-            "tokens": self.tokens,
+            "step": int(self.counts[1]),
+            "tokens": int(self.counts[2]),
             "loss": round(sum(a for a, _ in losses) / len(losses), 4),
             "rest": round(sum(b for _, b in losses) / len(losses), 4),
             "tokens_per_s": round(len(losses) * self.args.rows * self.args.time / seconds),

@@ -13,6 +13,7 @@ from training.corpus.conversation import Conversation, Message, answered, asked,
 from training.corpus.extraction import ask_extract, ask_say
 from training.corpus.follow import follow_up
 from training.corpus.grammar import say
+from training.corpus.heldout import is_held_out
 from training.corpus.house import House, draw_house
 from training.corpus.models import ask_models
 from training.corpus.noise import typed
@@ -22,40 +23,42 @@ from training.corpus.snippets import bare_snippets, snippets
 from training.corpus.sums import ask_sum
 from training.corpus.tools import draw_tools
 
-__all__ = ["Conversation", "sample"]
+__all__ = ["Conversation", "sample", "sample_short"]
 
 Pair = tuple[str, str]
 # How often each kind of question is asked. `use` and `run` are the house itself.
 KINDS: Mapping[str, float] = {
-    "use": 26,
-    "run": 24,
+    "use": 28,
+    "run": 25,
     "talk": 13,
-    "refuse": 20,
+    "refuse": 16,
     "models": 17,
-    "sums": 6,
+    "sums": 7,
     "extract": 3.5,
     "say": 1,
     "starters": 2.5,
 }
 
+# How often an answer takes its first wording: few wordings are learnt from fewer tokens.
+FIRST = 0.9
+TURNS = (1, 1, 1, 1, 2, 2, 3, 4, 6, 9)
+
 
 def sample(rng: random.Random) -> Conversation:
     """One conversation: with a house's prompt mostly, else with a foreign one or none."""
     kind = rng.random()
-    house = with_extras(rng, draw_house(rng)) if kind < 0.82 else None
+    house = with_extras(rng, draw_house(rng)) if kind < 0.86 else None
     before: tuple[Message, ...] = ()
     if house is not None:
         before = (told(house.prompt()),)
-    elif kind < 0.91:
+    elif kind < 0.93:
         before = (told(foreign_prompt(rng)),)
     if rng.random() < 0.09:
         with_prompt = before if rng.random() < 0.35 else ()
         seen = house if with_prompt else None
         return draw_tools(rng, lambda: _question(rng, seen), with_prompt)
     messages = [*before]
-    turns = (
-        rng.choice((1, 2, 6, 8, 10, 12, 14)) if house is not None else rng.choice((1, 1, 2, 3, 5))
-    )
+    turns = rng.choice(TURNS)
     last: Pair | None = None
     for _ in range(turns):
         if last is not None and rng.random() < 0.1:
@@ -66,7 +69,22 @@ def sample(rng: random.Random) -> Conversation:
     return Conversation(tuple(messages))
 
 
+def sample_short(rng: random.Random) -> Conversation:
+    """One question and its answer: what a network learns first to look back at."""
+    house = draw_house(rng) if rng.random() < 0.45 else None
+    ask, answer = _question(rng, house)
+    before = (told(house.prompt()),) if house is not None else ()
+    return Conversation((*before, asked(ask), answered(answer)))
+
+
 def _question(rng: random.Random, house: House | None) -> Pair:
+    while True:
+        pair = _any_question(rng, house)
+        if not is_held_out(pair[0]):
+            return pair
+
+
+def _any_question(rng: random.Random, house: House | None) -> Pair:
     kind = rng.choices(tuple(KINDS), tuple(KINDS.values()))[0]
     if kind == "models":
         return ask_models(rng, house)
@@ -114,4 +132,5 @@ def _answer(rng: random.Random, topic: Topic, house: House | None) -> str:
         no = rng.choice(lists()["no"]).replace("$help", rng.choice(lists()["help"]))
         facts["no"] = no.replace("$site", house.site)
         phrases = topic.seen
-    return say(rng, rng.choice(phrases), facts).replace("\\n", "\n")
+    phrase = phrases[0] if rng.random() < FIRST else rng.choice(phrases)
+    return say(rng, phrase, facts).replace("\\n", "\n")

@@ -104,7 +104,7 @@ def template() -> str:
 
 
 def draw_house(rng: random.Random) -> House:
-    count = rng.choice((1, 2, 2, 2, 3, 3, 4, 5, 6))
+    count = rng.choice((1, 1, 2, 2, 2, 2, 3, 3, 4, 5, 6))
     return House(_site(rng), _url(rng), _models(rng, count))
 
 
@@ -132,15 +132,24 @@ def _site(rng: random.Random) -> str:
 def _url(rng: random.Random) -> str:
     kind = rng.random()
     port = rng.choice(
-        (8080, 8080, 8000, 80, 443, 3000, rng.randint(1024, 9999), rng.randint(10000, 65535))
+        (
+            8080,
+            8000,
+            80,
+            443,
+            3000,
+            rng.randint(1024, 9999),
+            rng.randint(1024, 9999),
+            rng.randint(10000, 65535),
+        )
     )
-    if kind < 0.18:
+    if kind < 0.06:
         return "http://127.0.0.1:8080"
-    if kind < 0.28:
+    if kind < 0.12:
         return f"http://127.0.0.1:{port}"
-    if kind < 0.38:
+    if kind < 0.2:
         return f"http://localhost:{port}"
-    if kind < 0.48:
+    if kind < 0.35:
         a, b, c = rng.choice((10, 192, 172)), rng.randint(0, 255), rng.randint(1, 254)
         return f"http://{a}.{rng.choice((0, 168, 16, b))}.{b}.{c}:{port}"
     host = (

@@ -22,19 +22,22 @@ class Topic:
 
 @cache
 def topics(file: str) -> tuple[Topic, ...]:
-    """Topics of `phrases/FILE.txt`; raises ValueError naming a line that is none of the four."""
-    found: list[Topic] = []
+    """Topics of `phrases/FILE.txt`, a later block of one name adding to the first.
+
+    Raises ValueError naming a line that is none of the four.
+    """
+    found: dict[str, Topic] = {}
+    topic = Topic("", 0.0)
     for number, line in enumerate(_lines(file), 1):
         mark, _, rest = line.partition(" ")
         if mark == "==":
             name, _, weight = rest.partition(" ")
-            found.append(Topic(name, float(weight or 1)))
+            topic = found.setdefault(name, Topic(name, float(weight or 1)))
         elif mark in "?>~" and rest:
-            topic = found[-1]
             {"?": topic.asks, ">": topic.seen, "~": topic.unseen}[mark].append(rest)
         elif line and mark != "#":
             raise ValueError(f"{file}.txt line {number}: {line!r}")
-    return tuple(found)
+    return tuple(found.values())
 
 
 @cache
