@@ -261,6 +261,15 @@ class SqliteInterleavings(Interleavings):
         self.loop.run_until_complete(self.store.start(serve=True))
         self.ledger = self.store
 
+    @rule(which=st.integers(0, 1), amount=st.integers(1, 100), number=st.integers(0, 9))
+    def credit_from_another_process(self, which: int, amount: int, number: int) -> None:
+        own, beside = self.ledger, SqliteStore(self.store.path, clock=self.clock)
+        self.loop.run_until_complete(beside.start(serve=False))
+        self.ledger = beside
+        self.credit(which, amount, number)
+        self.ledger = own
+        self.loop.run_until_complete(beside.stop())
+
     @rule()
     def restart(self) -> None:
         for id in sorted(set(self.holds) - set(self.ended)):

@@ -1,8 +1,9 @@
 """A batch: the operations that share one transaction, and what they have changed so far.
 
-Accounts and grants are read once per batch, changed in memory and written back once before the commit,
-sorted, the house last. While the batch's transaction is open nobody else can write, so what is in
-memory is what is true; nothing outlives the batch.
+Accounts and grants are read once, changed in memory and written back once before the commit, sorted,
+the house last. While the batch's transaction is open nobody else can write. What was read outlives the
+batch only until the file's version shows that another connection has written, or a batch is undone:
+what is in memory is what the database says, never a guess at it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Batch:
 
     __slots__ = (
         "_accounts",
+        "_touched",
         "corrections",
         "cursor",
         "house",
@@ -61,10 +63,17 @@ class Batch:
     )
 
     def __init__(
-        self, cursor: sqlite3.Cursor, sql: Mapping[str, str], *, now_ms: int, mono: float
+        self,
+        cursor: sqlite3.Cursor,
+        sql: Mapping[str, str],
+        accounts: dict[str, AccountRow],
+        *,
+        now_ms: int,
+        mono: float,
     ) -> None:
         self.cursor = cursor
-        self._accounts: dict[str, AccountRow] = {}
+        self._accounts = accounts
+        self._touched: dict[str, AccountRow] = {}
         self.house = 0
         self.sql = sql
         self.now_ms = now_ms
@@ -77,13 +86,17 @@ class Batch:
         return self.cursor.execute(self.sql[statement], parameters)
 
     def account(self, id: str) -> AccountRow | None:
-        """The account's row, read once per batch; None when there is none."""
+        """The account's row; None when there is none."""
+        account = self._touched.get(id)
+        if account is not None:
+            return account
         account = self._accounts.get(id)
         if account is None:
             row = self.cursor.execute(self.sql["account_get"], (id,)).fetchone()
             if row is None:
                 return None
             account = self._accounts[id] = AccountRow(*row)
+        self._touched[id] = account
         return account
 
     def known(self, id: str) -> AccountRow:
@@ -112,11 +125,12 @@ class Batch:
     def flush(self) -> None:
         """Write the working set back: accounts sorted, the house once and last."""
         execute, sql = self.cursor.execute, self.sql
-        accounts = self._accounts
+        accounts = self._touched
         for id in sorted(accounts) if len(accounts) > 1 else accounts:
             account = accounts[id]
             if not account.changed:
                 continue
+            account.changed = False
             if account.grants is not None:
                 self._flush_grants(account, account.grants)
             execute(
@@ -197,7 +211,9 @@ class Batch:
     def _flush_grants(self, account: AccountRow, grants: list[GrantRow]) -> None:
         for grant in grants:
             if grant.changed:
+                grant.changed = False
                 self.execute("grant_put", (grant.rest, account.id, grant.period))
+        account.grants = [grant for grant in grants if grant.rest]
 
 
 def _by_end(grant: GrantRow) -> tuple[int, str]:

@@ -24,7 +24,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 from tokenhouse.clock import Clock
 from tokenhouse.errors import HouseError, TokenhouseError
 from tokenhouse.ledger import LedgerError
-from tokenhouse.store.batch import Batch
+from tokenhouse.store.batch import AccountRow, Batch
 from tokenhouse.store.limits import Windows
 
 T = TypeVar("T")
@@ -38,6 +38,7 @@ Entry = tuple[Callable[..., Any], Words, asyncio.Future[Any] | None, Kind]
 HandOn = Callable[[Callable[..., Any], Words, asyncio.Future[Any]], None]
 
 MOST_PER_BATCH = 512
+MOST_ACCOUNTS_KEPT = 20_000
 RETRY_S = 0.5
 RETRY_AFTER_S = 2.0
 
@@ -87,6 +88,8 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._kept: list[Entry] = []
+        self._accounts: dict[str, AccountRow] = {}
+        self._version = -1
         self._beat: Callable[[Batch], object] | None = None
         self._beat_s = 0.0
         self._next_beat = 0.0
@@ -292,9 +295,23 @@ class Writer:
         return len(self._kept) < left
 
     def _begin(self) -> Batch:
-        clock = self._clock
-        self._cursor.execute("BEGIN IMMEDIATE")
-        return Batch(self._cursor, self._sql, now_ms=clock.now_ms(), mono=clock.monotonic())
+        clock, cursor = self._clock, self._cursor
+        cursor.execute("BEGIN IMMEDIATE")
+        try:
+            (version,) = cursor.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error:
+            cursor.execute("ROLLBACK")
+            raise
+        if version != self._version or len(self._accounts) > MOST_ACCOUNTS_KEPT:
+            self._version = version
+            self._accounts.clear()
+        return Batch(
+            cursor,
+            self._sql,
+            self._accounts,
+            now_ms=clock.now_ms(),
+            mono=clock.monotonic(),
+        )
 
     def _finish(self, batch: Batch) -> None:
         batch.flush()
@@ -304,6 +321,7 @@ class Writer:
             self._windows.correct(id, tokens)
 
     def _undo(self, batch: Batch) -> None:
+        self._accounts.clear()
         for taken in batch.taken:
             self._windows.give_back(taken)
         if self._db.in_transaction:
