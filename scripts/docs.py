@@ -136,6 +136,15 @@ def error_rows() -> str:
     return "\n".join(lines)
 
 
+def route_rows() -> str:
+    """Every route with all its spellings."""
+    lines = ["| method | path | also | what it answers |", "|---|---|---|---|"]
+    for route in import_module("tokenhouse.api").ROUTES:
+        first, *others = [f"`{path}{'{id}' if path.endswith('/') else ''}`" for path in route.paths]
+        lines.append(f"| {route.method} | {first} | {', '.join(others)} | {_cell(route.about)} |")
+    return "\n".join(lines)
+
+
 def _families(errors: ModuleType) -> list[type]:
     base = errors.TokenhouseError
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
@@ -189,6 +198,13 @@ TABLES: tuple[Table, ...] = (
         "What can go wrong, by whose fault it is, and the stable `code` that a client can test for.",
         "tokenhouse.errors",
         error_rows,
+    ),
+    Table(
+        "routes.md",
+        "Routes",
+        "Every path that a house answers. Inference paths stand below several prefixes.",
+        "tokenhouse.api",
+        route_rows,
     ),
 )
 

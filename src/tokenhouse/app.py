@@ -12,13 +12,11 @@ from pathlib import Path
 from tokenhouse import starter
 from tokenhouse.access import Access
 from tokenhouse.api import (
-    GET_PREFIXES,
     ChatFront,
     CompletionsFront,
     Cors,
     Front,
     Generation,
-    Handler,
     Inference,
     Limits,
     Models,
@@ -28,7 +26,7 @@ from tokenhouse.api import (
     Send,
     Status,
     Totals,
-    inference_paths,
+    by_path,
 )
 from tokenhouse.app_providers import Providing, make_providers, why_nothing_answers
 from tokenhouse.billing import Billing
@@ -148,18 +146,18 @@ class House:
 
         models = Models(lambda: self.catalogue, self._can_answer, clock=self.clock)
         status = Status(self.totals, readiness=self._readiness, gauges=self._gauges)
-        exact: dict[tuple[str, str], Handler] = {
-            **dict.fromkeys(inference_paths("chat/completions"), inference(ChatFront())),
-            **dict.fromkeys(inference_paths("completions"), inference(CompletionsFront())),
-            ("GET", "/health"): status.health,
-            ("GET", "/ready"): status.ready,
-            ("GET", "/metrics"): status.metrics,
-            ("GET", "/api/v1/generation"): Generation(self.billing, self.access, clock=self.clock),
-        }
-        prefixes: dict[tuple[str, str], Handler] = {}
-        for prefix in (*GET_PREFIXES, "/api/v1/"):
-            exact["GET", prefix + "models"] = models.listing
-            prefixes["GET", prefix + "models/"] = models.one
+        exact, prefixes = by_path(
+            {
+                "chat": inference(ChatFront()),
+                "completions": inference(CompletionsFront()),
+                "models": models.listing,
+                "model": models.one,
+                "generation": Generation(self.billing, self.access, clock=self.clock),
+                "health": status.health,
+                "ready": status.ready,
+                "metrics": status.metrics,
+            }
+        )
         return Router(
             exact,
             prefixes,

@@ -10,13 +10,15 @@ from tokenhouse.api.generation import Generation
 from tokenhouse.api.http import Handler, Receive, Scope, Send
 from tokenhouse.api.inference import Inference, Limits
 from tokenhouse.api.models import Models
-from tokenhouse.api.router import GET_PREFIXES, Router, inference_paths
+from tokenhouse.api.router import Router
+from tokenhouse.api.routes import ROUTES, ApiRoute, by_path
 from tokenhouse.api.server import Server, ServerSettings, listen, uvicorn_server
 from tokenhouse.api.status import Status
 from tokenhouse.api.totals import Totals
 
 __all__ = [
-    "GET_PREFIXES",
+    "ROUTES",
+    "ApiRoute",
     "ChatFront",
     "CompletionsFront",
     "Cors",
@@ -34,7 +36,7 @@ __all__ = [
     "ServerSettings",
     "Status",
     "Totals",
-    "inference_paths",
+    "by_path",
     "listen",
     "uvicorn_server",
 ]

@@ -17,9 +17,6 @@ from tokenhouse.errors import CallerError, TokenhouseError
 
 ErrorBody = Callable[[TokenhouseError, str], bytes]
 
-POST_PREFIXES = ("/v1/", "/api/v7/llm/v1/", "/api/v7/llm/", "/api/v1/")
-GET_PREFIXES = ("/v1/", "/api/v7/llm/v1/", "/api/v7/llm/")
-
 
 class Router:
     """An ASGI application: exact paths first, then prefixes (longest first), then 404."""
@@ -73,8 +70,3 @@ class Router:
         request_id = ids.new(ids.REQUEST, self._clock.now_ms())
         respond = Respond(send, [(b"x-request-id", request_id.encode())])
         await respond.json(status, self._error_body(error, request_id))
-
-
-def inference_paths(suffix: str) -> list[tuple[str, str]]:
-    """Every (method, path) of the POST route ``suffix`` (``chat/completions``)."""
-    return [("POST", prefix + suffix) for prefix in POST_PREFIXES]

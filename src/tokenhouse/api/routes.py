@@ -1,0 +1,67 @@
+"""Every route of the house: what it is called, where it stands, what it answers. One list for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from tokenhouse.api.http import Handler
+
+Name = Literal["chat", "completions", "models", "model", "generation", "health", "ready", "metrics"]
+
+_POST_PREFIXES = ("/v1/", "/api/v7/llm/v1/", "/api/v7/llm/", "/api/v1/")
+_GET_PREFIXES = ("/v1/", "/api/v7/llm/v1/", "/api/v7/llm/", "/api/v1/")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRoute:
+    """``paths``: all spellings, the usual one first; one that ends in ``/`` takes whatever follows."""
+
+    name: Name
+    method: str
+    paths: tuple[str, ...]
+    about: str
+
+
+def _post(suffix: str) -> tuple[str, ...]:
+    return tuple(prefix + suffix for prefix in _POST_PREFIXES)
+
+
+def _get(suffix: str) -> tuple[str, ...]:
+    return tuple(prefix + suffix for prefix in _GET_PREFIXES)
+
+
+ROUTES: tuple[ApiRoute, ...] = (
+    ApiRoute(
+        "chat",
+        "POST",
+        _post("chat/completions"),
+        "OpenAI's chat completions, streamed and not; paid.",
+    ),
+    ApiRoute("completions", "POST", _post("completions"), "The older text completions; paid."),
+    ApiRoute("models", "GET", _get("models"), "The models that can answer, with their prices."),
+    ApiRoute("model", "GET", _get("models/"), "One model, by id (its slash as / or %2F) or alias."),
+    ApiRoute(
+        "generation",
+        "GET",
+        ("/api/v1/generation",),
+        "The receipt of a request, by its id or its answer's (`?id=`).",
+    ),
+    ApiRoute("health", "GET", ("/health",), "200 while the process answers."),
+    ApiRoute("ready", "GET", ("/ready",), "200 when requests can be served and paid, else 503."),
+    ApiRoute("metrics", "GET", ("/metrics",), "Counters and gauges for Prometheus."),
+)
+
+
+def by_path(
+    handlers: Mapping[Name, Handler],
+) -> tuple[dict[tuple[str, str], Handler], dict[tuple[str, str], Handler]]:
+    """→ (exact, prefixes): (method, path) → the handler of each route's name."""
+    exact: dict[tuple[str, str], Handler] = {}
+    prefixes: dict[tuple[str, str], Handler] = {}
+    for route in ROUTES:
+        for path in route.paths:
+            table = prefixes if path.endswith("/") else exact
+            table[route.method, path] = handlers[route.name]
+    return exact, prefixes
