@@ -6,7 +6,7 @@ exactly once. Refuses to know sockets, HTTP bodies, SQL and which provider it is
 
 from tokenhouse.relay.answer import Answer
 from tokenhouse.relay.meter import Meter, TokenCounter
-from tokenhouse.relay.plan import Plan
+from tokenhouse.relay.plan import Months, Plan
 from tokenhouse.relay.port import Admission, Admitted, Book, Closed, Refused, Remaining
 from tokenhouse.relay.receipt import Attempted, Outcome, Receipt
 from tokenhouse.relay.relay import Relay
@@ -19,6 +19,7 @@ __all__ = [
     "Book",
     "Closed",
     "Meter",
+    "Months",
     "Outcome",
     "Plan",
     "Receipt",

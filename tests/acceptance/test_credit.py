@@ -1,0 +1,96 @@
+"""Credit that does not reach: max_tokens is lowered and disclosed, or the request is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.acceptance.asking import HELLO, http
+from tests.support.house import upstream_house
+
+
+async def test_a_balance_for_a_shorter_answer_lowers_max_tokens_and_says_so(tmp_path: Path) -> None:
+    async with upstream_house(tmp_path) as (running, up), http(running) as client:
+        prompt = len(json.dumps({**HELLO, "max_tokens": 4000}))
+        secret = await running.account_with(prompt * 350 + 1000 * 560)
+        got = await client.post(
+            "/v1/chat/completions",
+            json={**HELLO, "max_tokens": 4000},
+            headers={"authorization": f"Bearer {secret}"},
+        )
+        assert got.status_code == 200
+        lowered = int(got.headers["x-tokenhouse-max-tokens"])
+        assert 256 <= lowered < 4000
+        assert up.requests[0].json["max_tokens"] == lowered
+        await running.clean()
+
+
+async def test_below_256_tokens_it_is_refused_in_the_fields_words(tmp_path: Path) -> None:
+    async with upstream_house(tmp_path) as (running, up), http(running) as client:
+        secret = await running.account_with(100 * 350 + 200 * 560)
+        got = await client.post(
+            "/v1/chat/completions",
+            json={**HELLO, "max_tokens": 4000},
+            headers={"authorization": f"Bearer {secret}"},
+        )
+        assert got.status_code == 402
+        assert got.json()["error"]["message"].startswith(
+            "This request requires more credits, or fewer max_tokens. You requested up to 4000 "
+            "tokens, but can only afford "
+        )
+        assert up.requests == []
+        await running.clean()
+
+
+async def test_the_months_grant_pays_the_first_request_of_the_month(tmp_path: Path) -> None:
+    extra = '\n[plans.granted]\nmonthly_grant = "1.00"\n'
+    async with upstream_house(tmp_path, extra) as (running, _), http(running) as client:
+        secret = await running.account_with(0, "granted")
+        bearer = {"authorization": f"Bearer {secret}"}
+        for _ in range(2):
+            got = await client.post("/v1/chat/completions", json=HELLO, headers=bearer)
+            assert got.status_code == 200
+        account = running.keys[secret]
+        grants = await running.house.billing.grants(account)
+        assert [grant.amount for grant in grants] == [10**9]
+        receipts = await running.house.billing.receipts(account)
+        balance = await running.house.billing.balance(account)
+        assert balance.balance == 10**9 - sum(row.cost for row in receipts)
+        await running.clean()
+
+
+async def test_a_free_model_costs_nothing_and_still_has_its_receipt(tmp_path: Path) -> None:
+    extra = """
+[[models]]
+id = "acme/free"
+free = true
+routes = [ { provider = "up", model = "m" } ]
+"""
+    async with upstream_house(tmp_path, extra) as (running, _), http(running) as client:
+        secret = await running.account_with(0)
+        got = await client.post(
+            "/v1/chat/completions",
+            json={**HELLO, "model": "acme/free"},
+            headers={"authorization": f"Bearer {secret}"},
+        )
+        assert got.status_code == 200
+        assert got.json()["usage"]["cost"] == 0
+        receipts = await running.house.billing.receipts(running.keys[secret])
+        assert [(row.cost, row.outcome) for row in receipts] == [(0, "finished")]
+        assert receipts[0].output > 0
+        await running.clean()
+
+
+async def test_a_model_without_a_price_is_refused_never_free_by_accident(tmp_path: Path) -> None:
+    extra = """
+[[models]]
+id = "acme/unpriced"
+routes = [ { provider = "up", model = "m" } ]
+"""
+    async with upstream_house(tmp_path, extra) as (running, up), http(running) as client:
+        got = await client.post("/v1/chat/completions", json={**HELLO, "model": "acme/unpriced"})
+        assert got.status_code == 503
+        assert got.json()["error"]["code"] == "model_has_no_price"
+        assert up.requests == []
+        listed = (await client.get("/v1/models")).json()["data"]
+        assert [row["id"] for row in listed] == ["acme/echo"]
