@@ -58,7 +58,7 @@ class ReceiptCodec:
         """What is kept of ``receipt`` beyond its columns."""
         usage = receipt.usage
         return self._encode(
-            Detail[Attempted](
+            Detail(
                 usage.prompt_source,
                 usage.answer_source,
                 receipt.finish_reason,
