@@ -67,7 +67,7 @@ def render_values(rows: Sequence[Row], gateways: Sequence[str]) -> str:
     body = [
         [row.scenario, row.unit, *(_cell(row, gateway) for gateway in gateways)] for row in rows
     ]
-    return _table(head, body)
+    return lines_of(head, body)
 
 
 def render_ratios(rows: Sequence[Row], gateways: Sequence[str]) -> str:
@@ -75,7 +75,7 @@ def render_ratios(rows: Sequence[Row], gateways: Sequence[str]) -> str:
     peers = [name for name in gateways if name not in (HOUSE, "direct")]
     head = ["tokenhouse /", *peers]
     body = [[row.scenario, *(row.verdict(peer) for peer in peers)] for row in rows]
-    return _table(head, body)
+    return lines_of(head, body)
 
 
 def as_json(rows: Sequence[Row]) -> list[Mapping[str, object]]:
@@ -103,7 +103,8 @@ def _cell(row: Row, gateway: str) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
-def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+def lines_of(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A table: the first column to the left, the others to the right."""
     widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
 
     def line(cells: Sequence[str]) -> str:

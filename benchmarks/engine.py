@@ -1,0 +1,207 @@
+"""What the house costs on top of its own engine: through the API, money on, and straight at it.
+
+``python -m benchmarks.engine [--tiny] [--rounds N] [--tokens N] [--json FILE]``
+
+Both sides run the same weights (1.1 B random parameters, made once in ``.cache/bench``) with the same
+settings: the house in its process, the bare engine in one of its own, asked on its unix socket with
+the same token ids. They take turns; the one whose turn it is not sleeps. Targets: at least 0.97 of
+the bare engine's tokens per second, at most 3 ms more to the first token. The exit code is always 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+
+import psutil
+
+from benchmarks import weights
+from benchmarks.gateways import ledger_errors, paying_key, serving
+from benchmarks.load import Asked
+from benchmarks.processes import CACHE, end_on_sigterm
+from benchmarks.reading import QUESTION, Read, from_engine, through_api
+from benchmarks.table import lines_of
+from tokenhouse.engine import (
+    Conversation,
+    Encoder,
+    Engine,
+    EngineSettings,
+    ModelSpec,
+    Turn,
+    find_tekken,
+    load_tekken,
+    v7_pieces,
+)
+
+CONTEXT = 4096
+STREAMS = (1, 4)
+FIRST_TOKENS = 8
+"""Asks for one token in each round, for the time to it."""
+LOAD_S = 300.0
+
+Ask = Callable[[int], Awaitable[Read]]
+"""max_tokens → the answer as it was read."""
+
+
+@dataclass(slots=True)
+class Samples:
+    """What one side showed, a number each round."""
+
+    speed: dict[int, list[float]] = field(default_factory=dict[int, list[float]])
+    first_ms: list[float] = field(default_factory=list[float])
+
+
+@dataclass(slots=True)
+class Found:
+    api: Samples = field(default_factory=Samples)
+    bare: Samples = field(default_factory=Samples)
+    house_us_per_token: list[float] = field(default_factory=list[float])
+    ledger: str = ""
+
+
+async def measure(path: Path, rounds: int, tokens: int) -> Found:
+    """Serve the weights, load them once more beside it, let both take turns."""
+    found = Found()
+    async with contextlib.AsyncExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="th-bench-")))
+        data = directory / "house"
+        data.mkdir()
+        (data / "tokenhouse.toml").write_text(_SETTINGS.format(weights=path))
+        key = await asyncio.to_thread(paying_key, data)
+        child, port = stack.enter_context(serving(data, directory / "tokenhouse.log"))
+        asked = Asked(port, key=key, model="bench/random")
+        tokenizer = find_tekken(path)
+        encoder = Encoder(load_tekken(tokenizer), tokenizer)
+        prompt = await encoder.encode(v7_pieces(Conversation((Turn("user", QUESTION),))))
+        engine = Engine(ModelSpec("bare", path, CONTEXT), EngineSettings())
+        stack.push_async_callback(engine.stop)
+        await engine.wait_ready(LOAD_S)
+        house = psutil.Process(child.pid)
+
+        def api(most: int) -> Awaitable[Read]:
+            return through_api(asked, most)
+
+        def bare(most: int) -> Awaitable[Read]:
+            return from_engine(engine, prompt, most)
+
+        _progress("loading")
+        for ask in (api, bare):  # the model is loaded, the prompt is in the cache
+            await ask(2)
+        for number in range(rounds):
+            _progress(f"round {number + 1} of {rounds}")
+            sides = [(found.api, api), (found.bare, bare)]
+            await _round(sides if number % 2 == 0 else sides[::-1], tokens, found, house)
+        found.ledger = await asyncio.to_thread(ledger_errors, data)
+    return found
+
+
+async def _round(
+    sides: Sequence[tuple[Samples, Ask]], tokens: int, found: Found, house: psutil.Process
+) -> None:
+    for _ in range(FIRST_TOKENS):
+        for samples, ask in sides:
+            samples.first_ms.append((await ask(1)).first_s * 1e3)
+    for streams in STREAMS:
+        for samples, ask in sides:
+            before = house.cpu_times()
+            begin = time.perf_counter()
+            reads = await asyncio.gather(*(ask(tokens) for _ in range(streams)))
+            took = time.perf_counter() - begin
+            produced = sum(read.tokens for read in reads)
+            samples.speed.setdefault(streams, []).append(produced / took)
+            if samples is found.api:
+                after = house.cpu_times()
+                spent = after.user + after.system - before.user - before.system
+                found.house_us_per_token.append(spent * 1e6 / produced)
+
+
+def show(found: Found, path: Path, rounds: int, tokens: int) -> str:
+    """The report as text."""
+    rows: list[Sequence[str]] = []
+    for streams in STREAMS:
+        api, bare = found.api.speed[streams], found.bare.speed[streams]
+        ratio = median(a / b for a, b in zip(api, bare, strict=True))
+        name = f"tokens/s, {streams} stream{'s' if streams > 1 else ''}"
+        verdict = f"{ratio:.3f} {'≥ 0.97 ok' if ratio >= 0.97 else '< 0.97 MISSED'}"
+        rows.append([name, f"{median(api):.2f}", f"{median(bare):.2f}", verdict])
+    pairs = zip(found.api.first_ms, found.bare.first_ms, strict=True)
+    more = median(a - b for a, b in pairs)
+    verdict = f"{more:+.2f} ms {'≤ 3 ok' if more <= 3 else '> 3 MISSED'}"
+    api_ms, bare_ms = median(found.api.first_ms), median(found.bare.first_ms)
+    rows.append(["ms to the first token", f"{api_ms:.2f}", f"{bare_ms:.2f}", verdict])
+    return "\n".join(
+        (
+            f"{path.name}, {rounds} rounds of {tokens} tokens, taking turns; {os.cpu_count()} cores, "
+            f"load {os.getloadavg()[0]:.1f}",
+            "",
+            lines_of(["", "through the API", "bare engine", "median over pairs"], rows),
+            "",
+            f"the house's own CPU: {median(found.house_us_per_token):.0f} µs/token; "
+            f"ledger verify: {found.ledger or 'in order'}",
+        )
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.engine",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--tiny", action="store_true", help="1.6 M parameters: does it run at all?")
+    parser.add_argument("--quick", action="store_true", help="2 rounds")
+    parser.add_argument("--rounds", type=int, help="default 5")
+    parser.add_argument("--tokens", type=int, default=32, help="of each answer; default 32")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the samples there")
+    given = parser.parse_args()
+    end_on_sigterm()
+    rounds = given.rounds or (2 if given.quick else 5)
+    _progress("weights")
+    path = (weights.tiny if given.tiny else weights.billion)(CACHE / "weights")
+    found = asyncio.run(measure(path, rounds, given.tokens))
+    print(show(found, path, rounds, given.tokens), flush=True)
+    if given.json is not None:
+        given.json.write_text(json.dumps(asdict(found), indent=1) + "\n")
+
+
+def _progress(text: str) -> None:
+    sys.stderr.write(f"[{time.strftime('%H:%M:%S')}] {text}\n")
+
+
+_SETTINGS = f"""
+[catalogue]
+shipped = false
+
+[engine]
+weights_dir = "{{weights.parent}}"
+
+[providers.here]
+kind = "engine"
+
+[[models]]
+id = "bench/random"
+context_length = {CONTEXT}
+weights = "{{weights.name}}"
+tokenizer = "{{weights.stem}}.tekken.json"
+price = {{{{ input = "0.35", output = "0.56" }}}}
+routes = [ {{{{ provider = "here", model = "bench/random" }}}} ]
+
+[plans.bench]
+requests_per_minute = 100000000
+tokens_per_minute = 100000000000
+concurrent_requests = 1000000
+"""
+
+
+if __name__ == "__main__":
+    main()
