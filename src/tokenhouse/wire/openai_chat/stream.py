@@ -26,6 +26,7 @@ from tokenhouse.wire.openai_chat.pieces import (
     odd_text,
     told,
 )
+from tokenhouse.wire.openai_chat.plain import PlainFrames
 from tokenhouse.wire.openai_chat.translate import Choice
 from tokenhouse.wire.openai_usage import read_usage
 
@@ -117,6 +118,7 @@ class PassingReader(StreamReader):
         "_include_usage",
         "_model",
         "_new_head",
+        "_plain",
         "_top",
     )
 
@@ -136,10 +138,19 @@ class PassingReader(StreamReader):
         self._head = b"\0"  # no frame begins with it: nothing learnt yet
         self._head_length = 1
         self._new_head = b""
+        self._plain = PlainFrames()
         self._ended = 0
         self._top = -1
 
     def _frame(self, payload: bytes, events: list[Event]) -> None:
+        passed = self._plain.passed(payload)
+        if passed is not None:
+            events.append(passed)
+        else:
+            self._other_frame(payload, events)
+
+    def _other_frame(self, payload: bytes, events: list[Event]) -> None:
+        """Any frame, taken apart by its types."""
         try:
             piece = PIECE.decode(payload)
         except msgspec.ValidationError:
@@ -156,6 +167,21 @@ class PassingReader(StreamReader):
                 self._usage = usage
                 if not piece.choices:
                     return
+        text, content, finish = self._read_choices(piece)
+        frame = self._fast(payload, usage)
+        if not frame:
+            frame = self._slow(payload)
+        elif text:
+            self._plain.learn(
+                payload,
+                self._head_length,
+                self._new_head,
+                keep_null_usage=self._include_usage,
+            )
+        events.append(Passed(frame, text, content, finish))
+
+    def _read_choices(self, piece: Piece) -> tuple[str, bool, str | None]:
+        """→ (output text, whether it carries content or an end, the finish reason)"""
         text = ""
         content = False
         finish: str | None = None
@@ -170,8 +196,7 @@ class PassingReader(StreamReader):
             if choice.finish_reason:
                 finish = self._end(choice.finish_reason)
                 content = True
-        frame = self._fast(payload, usage) or self._slow(payload)
-        events.append(Passed(frame, text, content, finish))
+        return text, content, finish
 
     def _fast(self, payload: bytes, usage: bytes) -> bytes:
         """The frame with its known head exchanged, or empty when it has to be taken apart."""
