@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import shlex
@@ -84,6 +85,10 @@ class _Serving:
     async def _announce(self) -> None:
         """It listens: say so, and on the first run hand out the key."""
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        # What stands now stays: the collector need not walk it again and again while requests run.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 50, 50)
         house = self._house
         url = house.config.server.public_url
         _say(f"Tokenhouse is serving at {url}")

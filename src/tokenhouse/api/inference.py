@@ -158,11 +158,14 @@ class Inference:
             start = {"type": "http.response.start", "status": 200, "headers": headers}
             silence = Silence(respond.send, start, front.keep_alive, self._limits.keep_alive_s)
             encoder = front.encoder(self._name(answer), request)
+            encode = encoder.encode
             try:
                 await answer.open()
                 while True:
                     events = await answer.read()
-                    frames = b"".join(map(encoder.encode, events))
+                    frames = (
+                        encode(events[0]) if len(events) == 1 else b"".join(map(encode, events))
+                    )
                     if answer.drained:
                         break
                     if frames:

@@ -41,6 +41,7 @@ class Meter:
     __slots__ = (
         "_count",
         "_deltas",
+        "_deltas_max",
         "_opened_prompt",
         "_pieces",
         "_prompt_guess",
@@ -69,6 +70,7 @@ class Meter:
         self._prompt_guess: tuple[int, Source] | None = None
         self._reported: Usage | None = None
         self.answer_tokens_max = answer_tokens_max
+        self._deltas_max = answer_tokens_max + 4 * request.n
         self.accepted = False
         self.delivered = False
         self.finished = False
@@ -135,7 +137,7 @@ class Meter:
     @property
     def exceeded(self) -> bool:
         """More deltas have come than tokens were allowed: each delta is a token at least."""
-        return self._deltas > self.answer_tokens_max + self._request.n * 4
+        return self._deltas > self._deltas_max
 
     def usage(self) -> Usage:
         """The best knowledge now; reported numbers win, but never exceed what can be."""
