@@ -165,7 +165,8 @@ def _engine_model(
     shipped = model.weights == STARTER
     weights = starter.weights_path() if shipped else weights_dir / model.weights
     if not weights.is_file():
-        return f"its weights are not here: put {weights.name} into {weights.parent}"
+        # callers read this: the operator's paths are for the log and for `tokenhouse check`
+        return f"its weights are not here: put {weights.name} into the directory engine.weights_dir"
     try:
         tokenizer = _tokenizer(model, weights)
         tekken = load_tekken(tokenizer)
