@@ -1,6 +1,7 @@
 """Write a checkpoint as GGUF: `python -m training.export CHECKPOINT GGUF`.
 
-The averaged weights are taken unless `--last` is given. `--check` compares the file's
+The averaged weights are taken unless `--last` is given. The last norm is scaled by `--sharpen`,
+so that a temperature of 0.7 keeps to what the network holds likeliest. `--check` compares the file's
 probabilities, computed by llama.cpp, with the network's own.
 """
 
@@ -28,9 +29,12 @@ def main() -> None:
     p.add_argument("gguf", type=Path, help="the file to write; tekken.json is put beside it")
     p.add_argument("--type", choices=tuple(NAMES), default="Q8_0")
     p.add_argument("--last", action="store_true", help="the last weights, not their average")
+    p.add_argument("--sharpen", type=float, default=2.0, help="factor on the scores; 1: none")
     p.add_argument("--check", action="store_true")
     args = p.parse_args()
     model = load(args.checkpoint, average=not args.last)
+    with torch.no_grad():
+        model.output_norm.weight.mul_(args.sharpen)
     tekken = args.gguf.with_name("tekken.json")
     if not tekken.exists():
         write_tekken(tekken)

@@ -58,23 +58,24 @@ def _arguments() -> argparse.Namespace:
     p = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
     p.add_argument("--out", type=Path, required=True, help="folder of checkpoints and log")
     p.add_argument("--start", type=Path, help="checkpoint to start from, when OUT has none")
-    p.add_argument("--steps", type=int, default=3000)
-    p.add_argument("--decay", type=int, default=500, help="last steps, over which the rate falls")
+    p.add_argument("--averaged", action="store_true", help="start from its averaged weights")
+    p.add_argument("--steps", type=int, default=4000)
+    p.add_argument("--decay", type=int, default=3000, help="last steps, over which the rate falls")
     p.add_argument("--minutes", type=float, help="run for so long, whatever the step")
     p.add_argument("--decay-minutes", type=float, default=12.0, help="with --minutes: the fall")
     p.add_argument("--warmup", type=int, default=60)
-    p.add_argument("--rows", type=int, default=6)
+    p.add_argument("--rows", type=int, default=4)
     p.add_argument("--time", type=int, default=1024, help="tokens a row")
-    p.add_argument("--places", type=int, default=3456, help="positions a batch that carry loss")
-    p.add_argument("--matrix-lr", type=float, default=0.02)
-    p.add_argument("--other-lr", type=float, default=0.004)
+    p.add_argument("--places", type=int, default=2048, help="positions a batch that carry loss")
+    p.add_argument("--matrix-lr", type=float, default=0.012)
+    p.add_argument("--other-lr", type=float, default=0.0025)
     p.add_argument("--other-weight", type=float, default=0.1, help="loss weight off the answers")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--workers", type=int, default=1)
     p.add_argument("--threads", type=int, default=0, help="of each worker; 0: the cores, shared")
     p.add_argument("--save-every", type=float, default=180.0, help="seconds")
-    p.add_argument("--short", action="store_true", help="samples of one turn, to begin with")
-    p.add_argument("--mask", action="store_true", help="no sight across conversations; slower")
+    p.add_argument("--short", type=int, default=300, help="first steps, with samples of one turn")
+    p.add_argument("--no-mask", action="store_true", help="let conversations of a row mix; faster")
     p.add_argument("--no-compile", action="store_true")
     return p.parse_args()
 
@@ -98,8 +99,11 @@ class Run:
             self.load(self.checkpoint)
         elif args.start:
             self.load(args.start)
-        draw = sample_short if args.short else sample
-        self.packer = Packer(codec, draw, args.rows, args.time, args.places, args.other_weight)
+            if args.averaged:
+                self.model.load_state_dict(self.average)
+        sizes = (args.rows, args.time, args.places, args.other_weight)
+        self.short = Packer(codec, sample_short, *sizes)
+        self.packer = Packer(codec, sample, *sizes)
 
     def load(self, path: Path) -> None:
         state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
@@ -144,7 +148,8 @@ class Run:
             if own is not self.model:
                 with self.lock:
                     own.load_state_dict(self.model.state_dict())
-            batch = self.packer.batch(self.args.seed, step)
+            packer = self.short if step < self.args.short else self.packer
+            batch = packer.batch(self.args.seed, step)
             losses.append(self._gradient(own, forward, batch))
             with self.lock:
                 self._apply(own)
@@ -203,7 +208,7 @@ class Run:
 
     def _mask(self, documents: torch.Tensor) -> torch.Tensor | None:
         """True where a token may see another: an earlier one of the same conversation."""
-        if not self.args.mask:
+        if self.args.no_mask:
             return None
         same = documents[:, :, None] == documents[:, None, :]
         return same.tril()[:, None]

@@ -28,15 +28,15 @@ __all__ = ["Conversation", "sample", "sample_short"]
 Pair = tuple[str, str]
 # How often each kind of question is asked. `use` and `run` are the house itself.
 KINDS: Mapping[str, float] = {
-    "use": 28,
-    "run": 25,
-    "talk": 13,
-    "refuse": 16,
-    "models": 17,
-    "sums": 7,
-    "extract": 3.5,
-    "say": 1,
-    "starters": 2.5,
+    "use": 26,
+    "run": 19,
+    "talk": 9,
+    "refuse": 11,
+    "models": 24,
+    "sums": 6,
+    "extract": 6,
+    "say": 14,
+    "starters": 2,
 }
 
 # How often an answer takes its first wording: few wordings are learnt from fewer tokens.
@@ -101,7 +101,7 @@ def _any_question(rng: random.Random, house: House | None) -> Pair:
 
 @cache
 def _weights(file: str) -> tuple[float, ...]:
-    return tuple(topic.weight for topic in topics(file))
+    return tuple(topic.weight**1.3 for topic in topics(file))
 
 
 @cache

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 from training.corpus.grammar import say, vocabulary
-from training.corpus.house import invented
+from training.corpus.house import draw_house, invented
 from training.corpus.noise import typed
 from training.corpus.phrasebook import asks
 
@@ -139,14 +139,8 @@ def _product(rng: random.Random) -> tuple[str, dict[str, Any]]:
 
 
 def ask_say(rng: random.Random) -> Pair:
-    """Words to be said back as they are."""
-    words = [
-        rng.choice(vocabulary()) if rng.random() < 0.8 else invented(rng)
-        for _ in range(rng.randint(1, 6))
-    ]
-    text = " ".join(words)
-    if rng.random() < 0.3:
-        text = text.capitalize() + rng.choice(".!")
+    """Words, figures, addresses or ids to be said back as they are."""
+    text = rng.choice((_words, _words, _figures, _address, _id))(rng)
     quoted = rng.choice([text, f'"{text}"'])
     ask = rng.choice(
         [
@@ -166,3 +160,25 @@ def ask_say(rng: random.Random) -> Pair:
     return typed(rng, ask, names=(text,)) if quoted == text and text[
         -1
     ] not in ".!" and rng.random() < 0.3 else ask, text
+
+
+def _words(rng: random.Random) -> str:
+    drawn = (
+        rng.choice(vocabulary()) if rng.random() < 0.7 else invented(rng)
+        for _ in range(rng.randint(1, 6))
+    )
+    text = " ".join(drawn)
+    return text.capitalize() + rng.choice(".!") if rng.random() < 0.3 else text
+
+
+def _figures(rng: random.Random) -> str:
+    number = "".join(str(rng.randint(0, 9)) for _ in range(rng.randint(2, 9)))
+    return rng.choice((number, f"${rng.randint(0, 99)}.{rng.randint(0, 99):02d}"))
+
+
+def _address(rng: random.Random) -> str:
+    return draw_house(rng).url
+
+
+def _id(rng: random.Random) -> str:
+    return rng.choice(draw_house(rng).models).id
