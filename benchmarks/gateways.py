@@ -129,7 +129,7 @@ def litellm(bench: Bench) -> Generator[Gateway, None, None]:
     }
     log = bench.directory / "litellm.log"
     with running("litellm", command, log=log, environ=environ) as child:
-        until_listening(child, port, within_s=120)
+        until_listening(child, port, within_s=300)
         asked = Asked(port, key="sk-bench", chunks=bench.chunks)
         note = f"{_packaged('litellm')}; no database, so its billing is OFF"
         yield Gateway("litellm", asked, child, note)

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import table
@@ -249,9 +249,11 @@ def main() -> None:
     names = [name for name in given.only.split(",") if name]
     if unknown := [name for name in names if name not in GATEWAYS]:
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(GATEWAYS)}")
-    plan = Plan(
-        given.rounds or (2 if given.quick else 5), given.seconds or (0.6 if given.quick else 2.0)
-    )
+    plan = Plan(2, 0.6) if given.quick else Plan(5, 2.0)
+    if given.rounds is not None:
+        plan = replace(plan, rounds=max(1, given.rounds))
+    if given.seconds is not None:
+        plan = replace(plan, seconds=given.seconds)
     end_on_sigterm()
     raise_descriptor_limit()
     report = Report()

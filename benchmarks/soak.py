@@ -17,7 +17,7 @@ from benchmarks.gateways import (
 from benchmarks.load import Job, Loader
 from benchmarks.processes import free_port, resident_bytes
 
-CHUNKS = 30
+CHUNKS = 20
 PACE_MS = 2000.0
 RAMP_S = 30.0
 """Streams start over this time; each lasts CHUNKS × PACE_MS, so that all are open together."""

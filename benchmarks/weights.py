@@ -23,6 +23,8 @@ from tests.engine.tiny import (
 
 BILLION = Shape(width=2048, layers=20, heads=16, kv_heads=4, hidden=6144, context=4096)
 VOCABULARY = 32_768
+JUDGED = "billion"
+"""The weights whose tokens per second the target is about: a tiny model's take no time at all."""
 _BLOCK = 32
 _BLOCK_BYTES = 18
 _SPREAD = 4.61
@@ -31,10 +33,10 @@ _SPREAD = 4.61
 
 def billion(directory: Path) -> Path:
     """1.1 B parameters in Q4_0 (620 MB) with their tokenizer beside them, made once; the weights."""
-    path = directory / "billion.gguf"
+    path = directory / f"{JUDGED}.gguf"
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
-        write_tekken(directory / "billion.tekken.json", VOCABULARY)
+        write_tekken(directory / f"{JUDGED}.tekken.json", VOCABULARY)
         half = path.with_suffix(".part")
         write_random(half, BILLION, VOCABULARY)
         half.replace(path)
