@@ -13,7 +13,8 @@ from tokenhouse.chat import Event, Request, Sampling
 class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One request as it goes to one route.
 
-    ``max_tokens`` replaces what the client asked, None leaves it. ``defaults`` are the model's own
+    ``max_tokens`` replaces what the client asked, None leaves it; ``max_output_tokens`` is the most
+    that the model writes per choice when neither says a number. ``defaults`` are the model's own
     sampling values, for what the client did not say. ``system_prompt`` stands first when the client
     sent no system message. ``created_s`` (unix seconds) and ``answer_id`` go into the answer.
     """
@@ -26,6 +27,7 @@ class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     upstream_model: str
     context_length: int
     max_tokens: int | None = None
+    max_output_tokens: int | None = None
     defaults: Sampling = Sampling()
     system_prompt: str | None = None
 

@@ -339,7 +339,9 @@ class EngineAttempt:
         room = context - prompt
         if room < 1:
             raise ContextExceeded(prompt=prompt, max_tokens=None, context=context)
-        asked = room if call.max_tokens is None else call.max_tokens
+        asked = call.max_tokens
+        if asked is None:  # reserving all the room would let the slots answer one after another
+            asked = room if call.max_output_tokens is None else call.max_output_tokens
         return min(asked, room)
 
 

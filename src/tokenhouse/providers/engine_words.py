@@ -91,7 +91,10 @@ def constraint_of(conversation: Conversation) -> Constraint | None:
     choice = conversation.tool_choice
     if conversation.tools and choice.mode in ("required", "named"):
         tools = [tool for tool in conversation.tools if choice.name in (None, tool.name)]
-        return forced_calls(tuple(map(_tool, tools)), parallel=conversation.parallel_tool_calls)
+        try:
+            return forced_calls(tuple(map(_tool, tools)), parallel=conversation.parallel_tool_calls)
+        except SchemaRefused as error:
+            raise CallerError(str(error), param="tools", code="invalid_schema") from error
     wanted = conversation.response_format
     if wanted.kind == "json_object":
         return json_object()

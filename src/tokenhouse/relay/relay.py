@@ -138,6 +138,7 @@ class Relay:
             upstream_model=upstream_model,
             context_length=offer.model.context_length,
             max_tokens=plan.max_tokens,
+            max_output_tokens=offer.model.max_output_tokens,
             defaults=offer.model.defaults,
             system_prompt=plan.system_prompt,
         )
