@@ -1,7 +1,8 @@
 """Keeps a stream alive while the model is silent.
 
 After ``interval_s`` without a byte the HTTP answer starts (if it has not) and a comment goes out, then
-again after each further interval. One timer a stream, no task until there is silence.
+again after each further interval. One timer a stream, no task until there is silence. Nothing is added
+while a client is still taking what was sent before: a slow client is not a silent model.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ class Silence:
         "_last",
         "_loop",
         "_send",
+        "_sending",
         "_start",
         "_task",
         "_timer",
@@ -35,6 +37,7 @@ class Silence:
         self._last = self._loop.time()
         self._task: asyncio.Task[None] | None = None
         self._timer = self._loop.call_later(interval_s, self._due)
+        self._sending = False
         self.started = False
 
     async def begin(self) -> None:
@@ -45,11 +48,13 @@ class Silence:
 
     async def body(self, data: bytes, *, more: bool) -> None:
         """Send a piece of the body (and the start before it, when still due)."""
-        self._last = self._loop.time()
+        self._sending = True
         if not self.started:
             self.started = True
             await self._send(self._start)
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        self._last = self._loop.time()
+        self._sending = False
 
     def stop(self) -> None:
         """No more comments; call on every way out."""
@@ -59,7 +64,9 @@ class Silence:
 
     def _due(self) -> None:
         quiet = self._loop.time() - self._last
-        if quiet >= self._interval_s:
+        if self._sending or not (self._task is None or self._task.done()):
+            quiet = 0.0
+        elif quiet >= self._interval_s:
             self._last = self._loop.time()
             self._task = self._loop.create_task(self._comment_now())
             quiet = 0.0
