@@ -102,7 +102,7 @@ def asking(text: str = "Say something.", **fields: Any) -> dict[str, Any]:
 async def accumulated(sdk: openai.AsyncOpenAI, asked: dict[str, Any]) -> ChatCompletion:
     """The streamed answer, put together by the SDK's own accumulator (its last step, parsing, refuses
     whatever ended by ``length``)."""
-    options = {"stream": True, "stream_options": {"include_usage": True}}
+    options: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
     stream = await sdk.chat.completions.create(**{**asked, **options})
     state = ChatCompletionStreamState()
     async for chunk in stream:

@@ -126,7 +126,7 @@ def _ask_synchronously(served: Served) -> list[ChatCompletion]:
         base_url=f"{served.url}/v1", api_key=served.key, max_retries=0, timeout=PATIENCE_S
     ) as sdk:
         whole = sdk.chat.completions.create(**ASKED)
-        options = {"stream": True, "stream_options": {"include_usage": True}}
+        options: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
         for chunk in sdk.chat.completions.create(**ASKED, **options):
             state.handle_chunk(chunk)
     return [whole, state.current_completion_snapshot]

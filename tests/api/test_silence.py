@@ -194,8 +194,7 @@ async def test_every_answer_carries_its_id_under_three_names(tmp_path: Path) -> 
         for asked in (HELLO, STREAMED, {"model": "acme/nothing"}):
             client = await ask(running, asked)
             ids = {
-                client.header(n)
-                for n in ("x-request-id", "request-id", "x-tokenhouse-request-id")
+                client.header(n) for n in ("x-request-id", "request-id", "x-tokenhouse-request-id")
             }
             assert len(ids) == 1
             assert None not in ids
