@@ -310,7 +310,7 @@ async def test_requests_that_name_no_max_tokens_share_the_slots(
     tmp_path: Path, weights: Path
 ) -> None:
     async with engine_house(tmp_path, weights) as (running, sdk):
-        asked = {**asking(model=GUIDED), "max_tokens": openai.omit}
+        asked: dict[str, Any] = {**asking(model=GUIDED), "max_tokens": openai.omit}
         await sdk.chat.completions.create(**asked)
         pool = engine_of(running, GUIDED).pool
         assert pool is not None
