@@ -188,7 +188,7 @@ async def test_models_that_cannot_run_say_why_while_the_others_answer(
     deep = Shape(width=64, layers=32, heads=2, kv_heads=2, hidden=64, context=100_000_000)
     write_gguf(weights.parent / "huge.gguf", shape=deep)
     mends = {
-        "tiny/absent": ("put absent.gguf into", str(weights.parent)),
+        "tiny/absent": ("put absent.gguf into", "engine.weights_dir"),
         "tiny/torn": ("torn.gguf",),
         "tiny/huge": ("of memory", "Lower context_length"),
     }
@@ -199,6 +199,7 @@ async def test_models_that_cannot_run_say_why_while_the_others_answer(
                     with pytest.raises(openai.APIStatusError) as refused:
                         await sdk.chat.completions.create(**asking(model=model), stream=stream)
                     _tells(refused.value, mend)
+                    assert str(weights.parent) not in refused.value.message
             parrot = await sdk.chat.completions.create(**asking("hello", model=PARROT))
             assert parrot.choices[0].message.content == "You said: hello"
         assert (await sdk.chat.completions.create(**asking())).choices[0].message.content

@@ -65,6 +65,12 @@ SCHEMA: dict[str, Any] = {
         },
     },
 }
+WAYS: tuple[dict[str, Any], ...] = (
+    {},
+    {"n": 2},
+    {"temperature": 0.8},
+    {"logprobs": True, "top_logprobs": 2},
+)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +84,7 @@ async def test_streamed_equals_not_streamed_and_is_billed_to_the_token(
     tmp_path: Path, weights: Path
 ) -> None:
     async with engine_house(tmp_path, weights) as (running, sdk):
-        for more in ({}, {"n": 2}, {"temperature": 0.8}, {"logprobs": True, "top_logprobs": 2}):
+        for more in WAYS:
             asked = asking(**more)
             whole = await sdk.chat.completions.create(**asked)
             streamed = await accumulated(sdk, asked)
@@ -141,9 +147,10 @@ async def test_a_forced_call_has_arguments_that_obey_its_schema(
             assert choice.finish_reason == "tool_calls"
             calls = choice.message.tool_calls or []
             assert len(calls) == 1
-            assert calls[0].type == "function"
-            assert calls[0].function.name == "weather"
-            arguments = json.loads(calls[0].function.arguments)
+            call = calls[0]
+            assert call.type == "function"
+            assert call.function.name == "weather"
+            arguments = json.loads(call.function.arguments)
             assert set(arguments) == {"place", "days"}
             assert arguments["place"] in ("Paris", "Oslo")
             assert 1 <= arguments["days"] <= 7
@@ -250,8 +257,9 @@ async def test_what_the_engine_cannot_do_is_refused_by_name_and_costs_nothing(
 ) -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
     unique = {"type": "array", "items": {"type": "integer"}, "uniqueItems": True}
-    named = {"name": "a", "schema": {"type": "object", "properties": {"list": unique}}}
-    tool = {"type": "function", "function": {"name": "f", "parameters": {**named["schema"]}}}
+    schema = {"type": "object", "properties": {"list": unique}}
+    named = {"name": "a", "schema": schema}
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
     cases: list[tuple[dict[str, Any], str, str, str]] = [
         (asking("word " * 2 * CONTEXT), "context_length_exceeded", "messages", str(CONTEXT)),
         (
