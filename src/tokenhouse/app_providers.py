@@ -172,7 +172,8 @@ def _engine_model(
         tekken = load_tekken(tokenizer)
         check_v7(tekken, read_header(weights))
     except EngineError as error:
-        return str(error)
+        log.error("%s: %s", model.id, error)
+        return str(error).replace(f"{weights.parent}/", "")
     engine = Engine(
         ModelSpec(model.id, weights, settings.context or model.context_length),
         EngineSettings(
