@@ -170,10 +170,11 @@ class House:
         return self.relay.can_answer(self.catalogue.resolve(model_id))
 
     def _readiness(self) -> Mapping[str, str | None]:
-        model = self.relay.default_model()
+        offered = (model for model in self.catalogue.models if model.price is not None)
+        answers = any(map(self.relay.can_answer, offered))
         return {
             "store": None if self.started else "the store is not open",
-            "models": "no model can answer now" if model is None else None,
+            "models": None if answers else "no model can answer now",
         }
 
     def _gauges(self) -> Mapping[str, float]:

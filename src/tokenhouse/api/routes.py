@@ -10,47 +10,44 @@ from tokenhouse.api.http import Handler
 
 Name = Literal["chat", "completions", "models", "model", "generation", "health", "ready", "metrics"]
 
-_POST_PREFIXES = ("/v1/", "/api/v7/llm/v1/", "/api/v7/llm/", "/api/v1/")
-_GET_PREFIXES = ("/v1/", "/api/v7/llm/v1/", "/api/v7/llm/", "/api/v1/")
+PREFIXES = ("/v1/", "/api/v7/llm/v1/", "/api/v7/llm/", "/api/v1/")
+"""Below each of these stands every route whose path is relative."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiRoute:
-    """``paths``: all spellings, the usual one first; one that ends in ``/`` takes whatever follows."""
+    """``path``: absolute, or relative to each of ``PREFIXES``; one that ends in ``/`` takes whatever
+    follows."""
 
     name: Name
     method: str
-    paths: tuple[str, ...]
+    path: str
     about: str
 
-
-def _post(suffix: str) -> tuple[str, ...]:
-    return tuple(prefix + suffix for prefix in _POST_PREFIXES)
-
-
-def _get(suffix: str) -> tuple[str, ...]:
-    return tuple(prefix + suffix for prefix in _GET_PREFIXES)
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All spellings, the usual one first."""
+        if self.path.startswith("/"):
+            return (self.path,)
+        return tuple(prefix + self.path for prefix in PREFIXES)
 
 
 ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute(
-        "chat",
-        "POST",
-        _post("chat/completions"),
-        "OpenAI's chat completions, streamed and not; paid.",
+        "chat", "POST", "chat/completions", "OpenAI's chat completions, streamed and not; paid."
     ),
-    ApiRoute("completions", "POST", _post("completions"), "The older text completions; paid."),
-    ApiRoute("models", "GET", _get("models"), "The models that can answer, with their prices."),
-    ApiRoute("model", "GET", _get("models/"), "One model, by id (its slash as / or %2F) or alias."),
+    ApiRoute("completions", "POST", "completions", "The older text completions; paid."),
+    ApiRoute("models", "GET", "models", "The models that can answer, with their prices."),
+    ApiRoute("model", "GET", "models/", "One model, by id (its slash as / or %2F) or alias."),
     ApiRoute(
         "generation",
         "GET",
-        ("/api/v1/generation",),
+        "/api/v1/generation",
         "The receipt of a request, by its id or its answer's (`?id=`).",
     ),
-    ApiRoute("health", "GET", ("/health",), "200 while the process answers."),
-    ApiRoute("ready", "GET", ("/ready",), "200 when requests can be served and paid, else 503."),
-    ApiRoute("metrics", "GET", ("/metrics",), "Counters and gauges for Prometheus."),
+    ApiRoute("health", "GET", "/health", "200 while the process answers."),
+    ApiRoute("ready", "GET", "/ready", "200 when requests can be served and paid, else 503."),
+    ApiRoute("metrics", "GET", "/metrics", "Counters and gauges for Prometheus."),
 )
 
 

@@ -161,7 +161,7 @@ class Engine:
         """
         if self._state == "ready":
             return
-        if self._state == "cold" or self._may_retry():
+        if self._state == "cold" or self.may_retry:
             self.begin()
         try:
             async with asyncio.timeout(timeout_s):
@@ -235,7 +235,9 @@ class Engine:
         self._remove_directory()
         await self._become("failed", error)
 
-    def _may_retry(self) -> bool:
+    @property
+    def may_retry(self) -> bool:
+        """It failed, long enough ago (``retry_failed_s``) that the next use loads it anew."""
         if self._state != "failed":
             return False
         age_s = asyncio.get_running_loop().time() - self._failed_at

@@ -98,7 +98,9 @@ class EngineProvider:
 
     def ready(self, upstream_model: str) -> bool:
         model = self._models.get(upstream_model)
-        return model is not None and model.engine.state != "failed"
+        if model is None:
+            return False
+        return model.engine.state != "failed" or model.engine.may_retry
 
     def why_not(self, upstream_model: str) -> str | None:
         """Why this model can't answer and what mends it; None when it can."""

@@ -93,12 +93,14 @@ class Relay:
         """
         return Answer(self, self._plan(caller, request, request_id))
 
-    def default_model(self) -> str | None:
-        """The model of requests that name none; None when no model can answer now."""
+    def default_model(self) -> str:
+        """The model of requests that name none. When none can answer now it is the first that is
+        offered, so that the refusal says what it waits for; "" without any."""
         try:
             return self.catalogue.default_model(self.can_answer).id
         except HouseError:
-            return None
+            offered = (model.id for model in self.catalogue.models if model.price is not None)
+            return next(offered, "")
 
     def can_answer(self, model: Model) -> bool:
         """Is there a route on which this model could answer now?"""
