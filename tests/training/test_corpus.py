@@ -40,7 +40,7 @@ def test_no_held_out_question_stands_among_the_phrases() -> None:
 
 def test_every_phrase_of_every_topic_can_be_said() -> None:
     rng = random.Random(5)
-    facts = dict.fromkeys(("m", "s", "f", "p"), "x")
+    facts: dict[str, str] = dict.fromkeys(("m", "s", "f", "p"), "x")
     for file in ("use", "run", "talk", "refuse", "starters", "models", "frames"):
         for topic in topics(file):
             assert topic.asks
