@@ -7,6 +7,7 @@ names the mend.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ from tokenhouse.providers.engine_words import (
     sampling_of,
     top_logprobs_of,
 )
-from tokenhouse.providers.failures import transport_failure
+from tokenhouse.providers.failures import UNREACHABLE, transport_failure
 from tokenhouse.transport import Answer, Client, Origin, TransportError, header_block
 from tokenhouse.wire import sse
 
@@ -66,6 +67,9 @@ CHOICES_MAX: Final = 16
 """Most choices (``n``) one request may have here; they run one after another."""
 
 LOAD_TIMEOUT_S: Final = 300.0
+
+NOTICED_S: Final = 5.0
+"""How long the end of an engine's process may go unnoticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +141,33 @@ class EngineProvider:
                 status=503,
                 code="model_not_ready",
             )
+        engine = model.engine
         try:
             prompt = await _prompt(model, call)
             constraint = constraint_of(call.request.conversation())
-            await model.engine.wait_ready(LOAD_TIMEOUT_S)
-            attempt = EngineAttempt(self._client, model.engine, call, prompt, constraint)
+            await engine.wait_ready(LOAD_TIMEOUT_S)
+            pid = engine.pid
+            try:
+                return await self._begin(engine, call, prompt, constraint)
+            except UpstreamError as error:
+                if error.code != UNREACHABLE:
+                    raise
+                lost = error
+            # Its process has just died and nothing was sent: its successor answers.
+            try:
+                async with asyncio.timeout(NOTICED_S):
+                    await engine.wait_until(lambda: engine.pid != pid)
+            except TimeoutError:
+                raise lost from None
+            await engine.wait_ready(LOAD_TIMEOUT_S)
+            return await self._begin(engine, call, prompt, constraint)
         except EngineError as error:
             raise house_error(error) from error
+
+    async def _begin(
+        self, engine: Engine, call: Call, prompt: list[int], constraint: Constraint | None
+    ) -> EngineAttempt:
+        attempt = EngineAttempt(self._client, engine, call, prompt, constraint)
         try:
             await attempt.begin()
         except BaseException:

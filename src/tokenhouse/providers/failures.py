@@ -9,6 +9,9 @@ from tokenhouse.transport import LimitReached, NotConnected, TimedOut, Transport
 
 log = logging.getLogger("tokenhouse.providers")
 
+UNREACHABLE = "upstream_unreachable"
+"""The code for a provider that could not be reached: nothing was sent."""
+
 
 def transport_failure(error: TransportError, model: str) -> UpstreamError:
     """The UpstreamError for a request to ``model``'s provider that got no whole answer."""
