@@ -48,7 +48,7 @@ def test_the_shipped_rows_say_what_the_page_says(tmp_path: Path) -> None:
     starter = catalogue.offer(STARTER)
     assert starter.price == offer.price
     assert (starter.model.context_length, starter.model.max_output_tokens) == (4096, 1024)
-    assert (starter.model.defaults.temperature, starter.model.defaults.top_p) == (0.7, 0.9)
+    assert (starter.model.defaults.temperature, starter.model.defaults.top_p) == (0.2, 0.9)
 
 
 @pytest.mark.parametrize(
