@@ -20,6 +20,14 @@ class Encoder(Protocol):
     def error(self, error: TokenhouseError) -> bytes: ...
 
 
+class WholeEncoder(Protocol):
+    """Events → one whole answer of one dialect."""
+
+    def add(self, event: Event) -> None: ...
+
+    def closing(self, usage: Usage, cost: int | None) -> bytes: ...
+
+
 class Named(Protocol):
     """What an encoder must know of an answer."""
 
@@ -36,7 +44,6 @@ class Named(Protocol):
 class Front(Protocol):
     """One dialect. ``keep_alive`` is a frame that every client of it skips."""
 
-    answer_prefix: str
     keep_alive: bytes
 
     def parse(self, body: bytes, *, default_model: str) -> Request: ...
@@ -55,7 +62,6 @@ class Front(Protocol):
 class ChatFront:
     """``POST /v1/chat/completions``."""
 
-    answer_prefix = "chatcmpl-"
     keep_alive = sse.comment("TOKENHOUSE PROCESSING")
 
     def parse(self, body: bytes, *, default_model: str) -> Request:
@@ -73,12 +79,15 @@ class ChatFront:
         )
 
     def whole(self, named: Named, events: Sequence[Event], usage: Usage, cost: int | None) -> bytes:
-        encoder = openai_chat.WholeEncoder(
-            answer_id=named.answer_id, model=named.model, created_s=named.created_s
-        )
+        encoder = self.whole_encoder(named)
         for event in events:
             encoder.add(event)
         return encoder.closing(usage, cost)
+
+    def whole_encoder(self, named: Named) -> WholeEncoder:
+        return openai_chat.WholeEncoder(
+            answer_id=named.answer_id, model=named.model, created_s=named.created_s
+        )
 
     def error_body(self, error: TokenhouseError, request_id: str) -> bytes:
         return error_body(error, request_id)
@@ -86,8 +95,6 @@ class ChatFront:
 
 class CompletionsFront(ChatFront):
     """``POST /v1/completions``: the older text completions, same envelope, same keep-alives."""
-
-    answer_prefix = "cmpl-"
 
     def parse(self, body: bytes, *, default_model: str) -> Request:
         return openai_completions.parse(body, default_model=default_model)
@@ -100,10 +107,7 @@ class CompletionsFront(ChatFront):
             include_usage=request.include_usage,
         )
 
-    def whole(self, named: Named, events: Sequence[Event], usage: Usage, cost: int | None) -> bytes:
-        encoder = openai_completions.WholeEncoder(
+    def whole_encoder(self, named: Named) -> WholeEncoder:
+        return openai_completions.WholeEncoder(
             answer_id=named.answer_id, model=named.model, created_s=named.created_s
         )
-        for event in events:
-            encoder.add(event)
-        return encoder.closing(usage, cost)

@@ -193,7 +193,7 @@ class Inference:
     def _name(self, answer: Answer) -> Name:
         plan = answer.plan
         return Name(
-            ids.answer_id(self._front.answer_prefix, plan.id),
+            plan.answer_id,
             plan.offer.model.id,
             plan.at_ms // 1000,
         )

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import msgspec
 
+from tokenhouse import ids
 from tokenhouse.access import Caller, Limits
 from tokenhouse.catalogue import Ceiling, Offer, Route
 from tokenhouse.catalogue import Plan as AccountPlan
 from tokenhouse.chat import Request
 from tokenhouse.ledger import GrantDue
 from tokenhouse.relay.meter import TokenCounter
+
+_PREFIXES: Mapping[str, str] = {
+    "openai_chat": "chatcmpl-",
+    "openai_completions": "cmpl-",
+    "openai_responses": "resp_",
+    "anthropic_messages": "msg_",
+}
 
 
 class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -31,6 +40,11 @@ class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     grant: GrantDue | None
     count: TokenCounter | None = None
     lowered: bool = False
+
+    @property
+    def answer_id(self) -> str:
+        """The id under which the answer goes out, in its client's dialect."""
+        return ids.answer_id(_PREFIXES[self.request.dialect], self.id)
 
 
 class Months:

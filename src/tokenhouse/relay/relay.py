@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from msgspec import structs
 
-from tokenhouse import ids
 from tokenhouse.access import Caller, Limits
 from tokenhouse.catalogue import (
     Catalogue,
@@ -40,12 +39,6 @@ log = logging.getLogger("tokenhouse.relay")
 LOWERED_FLOOR = 256
 """max_tokens is never lowered below this for want of credit, unless less was asked."""
 
-_PREFIXES: Mapping[str, str] = {
-    "openai_chat": "chatcmpl-",
-    "openai_completions": "cmpl-",
-    "openai_responses": "resp_",
-    "anthropic_messages": "msg_",
-}
 _NO_PLAN = AccountPlan(name="")
 
 
@@ -134,7 +127,7 @@ class Relay:
         return Call(
             request=request,
             request_id=plan.id,
-            answer_id=ids.answer_id(_PREFIXES[request.dialect], plan.id),
+            answer_id=plan.answer_id,
             created_s=plan.at_ms // 1000,
             public_model=offer.model.id,
             upstream_model=upstream_model,
