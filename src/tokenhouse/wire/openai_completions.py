@@ -19,7 +19,6 @@ from tokenhouse.chat import (
     Message,
     RefusalDelta,
     Request,
-    Sampling,
     Sizes,
     TextDelta,
     TextPart,
@@ -28,6 +27,7 @@ from tokenhouse.chat import (
 from tokenhouse.errors import CallerError, TokenhouseError
 from tokenhouse.wire.body import decode, invalid, missing, raw_fields
 from tokenhouse.wire.errors import error_body
+from tokenhouse.wire.openai_sampling import sampling_of
 from tokenhouse.wire.openai_usage import usage_json
 
 DEFAULT_MAX_TOKENS: Final = 16
@@ -82,7 +82,7 @@ class CompletionBody(Struct, kw_only=True):
     def conversation(self) -> Conversation:
         """The prompt as one user message."""
         return Conversation(
-            messages=(Message("user", (TextPart(_prompt(self)),)),), sampling=_sampling(self)
+            messages=(Message("user", (TextPart(_prompt(self)),)),), sampling=sampling_of(self)
         )
 
 
@@ -194,24 +194,6 @@ def _prompt(body: CompletionBody) -> str:
     if len(prompt) > 1 and all(isinstance(item, str) for item in prompt):
         raise invalid("prompt", "'prompt' holds several texts: send one request for each.")
     raise invalid("prompt", "'prompt' must be one text; token ids are not taken: send the text.")
-
-
-def _sampling(body: CompletionBody) -> Sampling:
-    stop = body.stop
-    stops = () if stop is None else (stop,) if isinstance(stop, str) else tuple(stop)
-    bias = body.logit_bias or {}
-    return Sampling(
-        temperature=body.temperature,
-        top_p=body.top_p,
-        top_k=body.top_k,
-        min_p=body.min_p,
-        presence_penalty=body.presence_penalty,
-        frequency_penalty=body.frequency_penalty,
-        repetition_penalty=body.repetition_penalty,
-        seed=body.seed,
-        stop=tuple(text for text in stops if text),
-        logit_bias=tuple((int(token), value) for token, value in bias.items()),
-    )
 
 
 def _unsupported(param: str) -> CallerError:

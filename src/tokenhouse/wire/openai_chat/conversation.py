@@ -29,6 +29,7 @@ from tokenhouse.wire.openai_chat.shapes import (
     ContentPart,
     FunctionShape,
 )
+from tokenhouse.wire.openai_sampling import sampling_of
 
 
 class _RawMessage(msgspec.Struct):
@@ -197,20 +198,8 @@ def _response_format(body: ChatBody) -> ResponseFormat:
 
 
 def _sampling(body: ChatBody) -> Sampling:
-    stop = body.stop
-    stops = () if stop is None else (stop,) if isinstance(stop, str) else tuple(stop)
-    bias = body.logit_bias or {}
-    return Sampling(
-        temperature=body.temperature,
-        top_p=body.top_p,
-        top_k=body.top_k,
-        min_p=body.min_p,
-        presence_penalty=body.presence_penalty,
-        frequency_penalty=body.frequency_penalty,
-        repetition_penalty=body.repetition_penalty,
-        seed=body.seed,
-        stop=tuple(text for text in stops if text),
-        logit_bias=tuple((int(token), value) for token, value in bias.items()),
+    return sampling_of(
+        body,
         logprobs=body.logprobs is True,
         top_logprobs=0 if body.top_logprobs is None else body.top_logprobs,
     )
