@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from tokenhouse.api.http import Headers
 from tokenhouse.chat import Event, Request, Usage
 from tokenhouse.errors import TokenhouseError
 from tokenhouse.wire import body_key, error_body, openai_chat, openai_completions, sse
@@ -42,11 +43,12 @@ class Named(Protocol):
 
 
 class Front(Protocol):
-    """One dialect. ``keep_alive`` is a frame that every client of it skips."""
+    """One dialect. ``keep_alive`` is a frame that every client of it skips; ``headers`` are the request's,
+    for dialects that say something there."""
 
     keep_alive: bytes
 
-    def parse(self, body: bytes, *, default_model: str) -> Request: ...
+    def parse(self, body: bytes, headers: Headers, *, default_model: str) -> Request: ...
 
     def body_key(self, body: bytes) -> str | None: ...
 
@@ -64,7 +66,7 @@ class ChatFront:
 
     keep_alive = sse.comment("TOKENHOUSE PROCESSING")
 
-    def parse(self, body: bytes, *, default_model: str) -> Request:
+    def parse(self, body: bytes, headers: Headers, *, default_model: str) -> Request:
         return openai_chat.parse(body, default_model=default_model)
 
     def body_key(self, body: bytes) -> str | None:
@@ -96,7 +98,7 @@ class ChatFront:
 class CompletionsFront(ChatFront):
     """``POST /v1/completions``: the older text completions, same envelope, same keep-alives."""
 
-    def parse(self, body: bytes, *, default_model: str) -> Request:
+    def parse(self, body: bytes, headers: Headers, *, default_model: str) -> Request:
         return openai_completions.parse(body, default_model=default_model)
 
     def encoder(self, named: Named, request: Request) -> Encoder:

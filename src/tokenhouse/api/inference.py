@@ -100,7 +100,9 @@ class Inference:
         self, scope: Scope, receive: Receive, respond: Respond, request_id: str
     ) -> None:
         caller, body = await self._identify(scope, receive)
-        request = self._front.parse(body, default_model=self._relay.default_model())
+        request = self._front.parse(
+            body, scope["headers"], default_model=self._relay.default_model()
+        )
         task = asyncio.current_task()
         assert task is not None
         watch = _Watch(scope, receive, task, self._limits.deadline_s)

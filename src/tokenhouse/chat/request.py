@@ -90,6 +90,8 @@ class Request(Struct, frozen=True, kw_only=True):
     ``body`` is the client's JSON object as received, in ``dialect``; ``fields`` are the names of its
     top-level fields. ``max_tokens`` is per choice; None means the client did not say.
     ``conversation`` builds the dialect-free form (raises CallerError where the parse left it).
+    ``version`` and ``betas`` are what the client's headers say about its protocol, where it has such
+    headers (Anthropic's ``anthropic-version`` and ``anthropic-beta``).
     """
 
     dialect: Dialect
@@ -104,3 +106,5 @@ class Request(Struct, frozen=True, kw_only=True):
     n: int = 1
     has_tools: bool = False
     has_system: bool = False
+    version: str | None = None
+    betas: tuple[str, ...] = ()
