@@ -6,6 +6,7 @@ control plane, the pages and the command line.
 """
 
 from tokenhouse.billing.billing import Billing
+from tokenhouse.billing.figures import Hour, ModelFigures
 from tokenhouse.billing.port import AttemptRow, ReceiptRow, Records, UsageRow
 
-__all__ = ["AttemptRow", "Billing", "ReceiptRow", "Records", "UsageRow"]
+__all__ = ["AttemptRow", "Billing", "Hour", "ModelFigures", "ReceiptRow", "Records", "UsageRow"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import TypeVar
 
 from tokenhouse import ids
 from tokenhouse.access import Key, KeyStore, NewKey, new_key
+from tokenhouse.billing.figures import ModelFigures, figures
 from tokenhouse.billing.port import ReceiptRow, Records, UsageRow
 from tokenhouse.clock import Clock
 from tokenhouse.errors import CallerError
@@ -151,6 +152,11 @@ class Billing:
         """Requests, tokens and cost by UTC day, account and model."""
         id = None if account is None else (await self.account(account)).id
         return await self._records.usage(id, since_ms=since_ms, until_ms=until_ms)
+
+    async def figures(self, *, since_ms: int, limit: int = 2000) -> Mapping[str, ModelFigures]:
+        """Model id → what its latest requests since then say; ``limit`` requests of the whole house."""
+        rows = await self._records.latest(since_ms=since_ms, limit=limit)
+        return figures(rows, since_ms=since_ms, until_ms=self._clock.now_ms() + 1)
 
     async def verify(self) -> Verification:
         """Everything that must be true of the money."""

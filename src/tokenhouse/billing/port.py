@@ -97,3 +97,7 @@ class Records(Protocol):
     ) -> Awaitable[tuple[UsageRow, ...]]:
         """By day, account and model; every account's when ``account`` is None."""
         ...
+
+    def latest(self, *, since_ms: int, limit: int) -> Awaitable[tuple[ReceiptRow, ...]]:
+        """Of the last ``limit`` written in the house, those begun since then; in any order."""
+        ...

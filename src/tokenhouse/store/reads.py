@@ -54,6 +54,9 @@ class Reads:
     ) -> tuple[ReceiptRow, ...]:
         return self._codec.rows(self._all("receipts_of", account, since_ms, until_ms, limit))
 
+    def latest(self, since_ms: int, limit: int) -> tuple[ReceiptRow, ...]:
+        return self._codec.rows(self._all("receipts_latest", since_ms, limit))
+
     def usage(self, account: str | None, since_ms: int, until_ms: int) -> tuple[UsageRow, ...]:
         if account is None:
             return usage_rows(self._all("usage_of_all", since_ms, until_ms))

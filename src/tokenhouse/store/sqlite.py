@@ -205,6 +205,9 @@ class SqliteStore:
     ) -> asyncio.Future[tuple[UsageRow, ...]]:
         return self._read(self._now.reads.usage, account, since_ms, until_ms)
 
+    def latest(self, *, since_ms: int, limit: int) -> asyncio.Future[tuple[ReceiptRow, ...]]:
+        return self._read(self._now.reads.latest, since_ms, limit)
+
     async def backup(self, target: Path) -> None:
         """Copy the database to the new file ``target`` while it is written to."""
         await asyncio.to_thread(backup, self.path, target)

@@ -19,6 +19,12 @@ SELECT id, account, key, model, outcome, created_ms, cost, owed, lost, late, hel
 FROM receipt WHERE account = ? AND created_ms >= ? AND created_ms < ? AND key IS NOT NULL
 ORDER BY created_ms DESC, id DESC LIMIT ?;
 
+-- @receipts_latest: of the last receipts written in the house, those begun since then
+SELECT id, account, key, model, outcome, created_ms, cost, owed, lost, late, held, input,
+    cache_read, cache_write, output, reasoning, images, terms, detail
+FROM (SELECT * FROM receipt ORDER BY rowid DESC LIMIT ?2)
+WHERE created_ms >= ?1 AND key IS NOT NULL;
+
 -- @usage_of: an account's requests, tokens and cost per UTC day and model
 SELECT date(created_ms / 1000, 'unixepoch') AS day, account, model, count(*),
     sum(input + cache_read + cache_write), sum(output + reasoning),
