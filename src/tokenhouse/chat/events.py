@@ -47,9 +47,19 @@ class LogProbs(Struct, frozen=True, gc=False):
 
 
 class ReasoningDelta(Struct, frozen=True, gc=False):
+    """A piece of a thought; a ``signature`` comes with its last piece (whose text may be empty), so
+    that whatever is thought after it is another thought."""
+
     text: str
     choice: int = 0
     signature: str | None = None
+
+
+class RedactedThought(Struct, frozen=True, gc=False):
+    """A whole thought, sealed: only the endpoint that minted ``data`` can read it."""
+
+    data: str
+    choice: int = 0
 
 
 class RefusalDelta(Struct, frozen=True, gc=False):
@@ -118,6 +128,7 @@ Event = (
     Opened
     | TextDelta
     | ReasoningDelta
+    | RedactedThought
     | RefusalDelta
     | CallStarted
     | CallDelta

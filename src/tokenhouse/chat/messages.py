@@ -8,9 +8,14 @@ from msgspec import Struct
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
+CacheTtl = Literal["5m", "1h"]
+"""The prompt up to and with what carries it is worth keeping that long. A wish: a dialect that has no
+word for it leaves it out, and no answer depends on it."""
+
 
 class TextPart(Struct, frozen=True, gc=False):
     text: str
+    cache: CacheTtl | None = None
 
 
 class ImagePart(Struct, frozen=True, gc=False):
@@ -18,13 +23,37 @@ class ImagePart(Struct, frozen=True, gc=False):
 
     url: str
     detail: str | None = None
+    cache: CacheTtl | None = None
+
+
+class DocumentPart(Struct, frozen=True, gc=False):
+    """A document: either ``text`` (plain), or ``url`` (https or data:, mostly a PDF)."""
+
+    url: str | None = None
+    text: str | None = None
+    title: str | None = None
+    context: str | None = None
+    cache: CacheTtl | None = None
 
 
 class ReasoningPart(Struct, frozen=True, gc=False):
-    """What a model thought. ``signature`` binds it to the endpoint that minted it."""
+    """What a model thought. ``signature`` binds it to the endpoint that minted it; without one nobody
+    but a reader of plain text can use it."""
 
     text: str
     signature: str | None = None
+
+
+class RedactedPart(Struct, frozen=True, gc=False):
+    """What a model thought, sealed: only the endpoint that minted ``data`` can read it."""
+
+    data: str
+
+
+class ToolReferencePart(Struct, frozen=True, gc=False):
+    """A search for tools found the deferred tool ``name``: from here on the model may call it."""
+
+    name: str
 
 
 class Call(Struct, frozen=True, gc=False):
@@ -37,24 +66,36 @@ class Call(Struct, frozen=True, gc=False):
 
 class CallPart(Struct, frozen=True, gc=False):
     call: Call
+    cache: CacheTtl | None = None
 
 
 class ResultPart(Struct, frozen=True, gc=False):
     """What a tool gave back for the call ``call_id``."""
 
     call_id: str
-    parts: tuple[TextPart | ImagePart, ...]
+    parts: tuple[TextPart | ImagePart | DocumentPart | ToolReferencePart, ...]
     is_error: bool = False
+    cache: CacheTtl | None = None
 
 
 class OpaquePart(Struct, frozen=True, gc=False):
-    """A part of a kind that only some models take (audio, file, …): its kind and its raw JSON."""
+    """A part of a kind that only some models take (audio, file, …): its kind and its raw JSON, as
+    OpenAI's chat completions write it."""
 
     kind: str
     raw: bytes
 
 
-Part = TextPart | ImagePart | ReasoningPart | CallPart | ResultPart | OpaquePart
+Part = (
+    TextPart
+    | ImagePart
+    | DocumentPart
+    | ReasoningPart
+    | RedactedPart
+    | CallPart
+    | ResultPart
+    | OpaquePart
+)
 
 
 class Message(Struct, frozen=True, gc=False):

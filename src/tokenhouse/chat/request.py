@@ -13,18 +13,26 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tokenhouse.chat.messages import Message
+from tokenhouse.chat.messages import CacheTtl, Message
 
 Dialect = Literal["openai_chat", "openai_responses", "anthropic_messages", "openai_completions"]
 
 
+LOW_BUDGET = 4_096
+HIGH_BUDGET = 16_384
+"""Thinking tokens: below the first is low effort, from the second on high."""
+
+
 class Tool(Struct, frozen=True, gc=False):
-    """A function the model may call. ``schema`` is its JSON Schema as raw JSON."""
+    """A function the model may call. ``schema`` is its JSON Schema as raw JSON. ``deferred``: the model
+    is not shown it before a ToolReferencePart names it."""
 
     name: str
     description: str = ""
     schema: bytes = b'{"type":"object","properties":{}}'
     strict: bool = False
+    deferred: bool = False
+    cache: CacheTtl | None = None
 
 
 class ToolChoice(Struct, frozen=True, gc=False):
@@ -41,6 +49,16 @@ class ResponseFormat(Struct, frozen=True, gc=False):
     schema: bytes | None = None
     name: str | None = None
     strict: bool = False
+
+
+class Thinking(Struct, frozen=True, gc=False):
+    """How a model may think before it answers: ``off``, ``on`` (``budget`` tokens at most, None: as
+    many as it likes) or ``adaptive`` (it decides). ``display``: how its thoughts are shown
+    (``summarized``, ``omitted``); None means the model's own way."""
+
+    mode: Literal["off", "on", "adaptive"]
+    budget: int | None = None
+    display: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +80,11 @@ class Sampling:
 
 
 class Sizes(Struct, frozen=True, gc=False):
-    """Upper bounds for the prompt, cheap to take: bytes of text, bytes of tools and schemas, images."""
+    """Upper bounds for the prompt, cheap to take: bytes of text, bytes of tools and schemas, images.
+
+    ``text_bytes`` is more than any body holds where a part (a PDF, a link) says more than its bytes:
+    then the model's context is the bound.
+    """
 
     text_bytes: int = 0
     schema_bytes: int = 0
@@ -71,7 +93,10 @@ class Sizes(Struct, frozen=True, gc=False):
 
 class Conversation(Struct, frozen=True, kw_only=True):
     """Everything the model is told. ``continue_last``: the answer goes on from the last message, the
-    assistant's own, instead of beginning a new one.
+    assistant's own, instead of beginning a new one. System messages may stand anywhere.
+
+    ``reasoning_effort`` is the client's word (``low``, ``high``, …); ``thinking`` its wish for
+    thoughts in tokens. ``user`` names the end user to the provider.
     """
 
     messages: tuple[Message, ...]
@@ -81,7 +106,21 @@ class Conversation(Struct, frozen=True, kw_only=True):
     response_format: ResponseFormat = ResponseFormat()
     sampling: Sampling = Sampling()
     reasoning_effort: str | None = None
+    thinking: Thinking | None = None
+    user: str | None = None
     continue_last: bool = False
+
+    @property
+    def effort(self) -> str | None:
+        """The effort to reason with: as said, else what the thinking asked for comes to."""
+        if self.reasoning_effort is not None or self.thinking is None:
+            return self.reasoning_effort
+        if self.thinking.mode == "off":
+            return "none"
+        budget = self.thinking.budget
+        if budget is None:
+            return None
+        return "low" if budget < LOW_BUDGET else "medium" if budget < HIGH_BUDGET else "high"
 
 
 class Request(Struct, frozen=True, kw_only=True):

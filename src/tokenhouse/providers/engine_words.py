@@ -11,14 +11,18 @@ import msgspec
 from tokenhouse.chat import (
     CallPart,
     Conversation,
+    DocumentPart,
     ImagePart,
     LogProbs,
     Message,
     OpaquePart,
+    ReasoningPart,
+    RedactedPart,
     ResultPart,
     Sampling,
     TextPart,
     Tool,
+    ToolReferencePart,
 )
 from tokenhouse.engine import (
     BadConversation,
@@ -66,19 +70,39 @@ def _turn(message: Message, index: int) -> Turn:
                 calls.append(EngineCall(part.call.id, part.call.name, part.call.arguments))
             case ResultPart():
                 call_id = part.call_id
-                texts += [inner.text for inner in part.parts if isinstance(inner, TextPart)]
-            case ImagePart() | OpaquePart():
-                kind = part.kind if isinstance(part, OpaquePart) else "image"
-                raise CallerError(
-                    f"This model takes text only; messages[{index}] holds a part of kind {kind}.",
-                    param=f"messages[{index}].content",
-                    code="unsupported_content",
-                )
-            case _:
-                pass  # reasoning of another model is not this model's to read
+                texts += [_said(inner, index) for inner in part.parts]
+            case ReasoningPart() | RedactedPart():
+                pass  # another model's thoughts are not this model's to read
+            case ImagePart() | DocumentPart() | OpaquePart():
+                texts.append(_said(part, index))
     role = "system" if message.role == "developer" else message.role
     text = texts[0] if len(texts) == 1 else tuple(texts)
     return Turn(role, text if text else "", tuple(calls), call_id)
+
+
+def _said(
+    part: TextPart | ImagePart | DocumentPart | ToolReferencePart | OpaquePart, index: int
+) -> str:
+    """The part as text. CallerError for what is no text."""
+    match part:
+        case TextPart():
+            return part.text
+        case ToolReferencePart():
+            return f"The tool {part.name} can be called now."
+        case DocumentPart(text=str(text)):
+            head = "\n".join(line for line in (part.title, part.context) if line)
+            return f"{head}\n\n{text}" if head else text
+        case ImagePart():
+            kind = "image"
+        case DocumentPart():
+            kind = "document"
+        case OpaquePart():
+            kind = part.kind
+    raise CallerError(
+        f"This model takes text only; messages[{index}] holds a part of kind {kind}.",
+        param=f"messages[{index}].content",
+        code="unsupported_content",
+    )
 
 
 def _tool(tool: Tool) -> ToolSpec:

@@ -19,6 +19,7 @@ from tokenhouse.chat import (
     Opened,
     Passed,
     ReasoningDelta,
+    RedactedThought,
     RefusalDelta,
     Request,
     Source,
@@ -120,8 +121,8 @@ class Meter:
             case Finished():
                 self._reported = event.usage
                 self.finished = True
-            case TextDelta() | Passed():
-                pass
+            case TextDelta() | Passed() | RedactedThought():
+                pass  # what is sealed can't be counted: the provider's report has it
         return True
 
     def _delta(self, text: str, tokens: int | None) -> None:

@@ -17,6 +17,7 @@ from tokenhouse.chat import (
     Opened,
     Passed,
     ReasoningDelta,
+    RedactedThought,
     RefusalDelta,
     TextDelta,
     Usage,
@@ -105,7 +106,7 @@ class StreamEncoder:
                 raise TypeError("a whole answer can't be sent as a stream")
             case Finished():
                 self._raw_usage = event.raw
-            case Opened() | Passed() | TextDelta():
+            case Opened() | Passed() | TextDelta() | RedactedThought():
                 pass
         return b""
 
@@ -204,7 +205,7 @@ class WholeEncoder:
                 self._choice(event.choice).finish = event.reason
             case Passed():
                 raise TypeError("a stream's frame can't stand in a whole answer")
-            case Opened():
+            case Opened() | RedactedThought():
                 pass
 
     def closing(self, usage: Usage, cost: int | None) -> bytes:
