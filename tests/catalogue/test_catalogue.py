@@ -151,6 +151,35 @@ def test_equal_prices_have_equal_versions_and_others_do_not(tmp_path: Path) -> N
     assert len(first.version) == 16
 
 
+TIER = '{ above = 10, input = "2", output = "3", cache_read = "0.2" }'
+
+
+def tiered(*tiers: str) -> str:
+    return PRICED.replace('"2" }', f'"2", tiers = [{", ".join(tiers)}] }}')
+
+
+def test_tiers_are_read_and_shown_with_the_price(tmp_path: Path) -> None:
+    catalogue = build(tmp_path, tiered(TIER))
+    (tier,) = catalogue.offer("a/m").price.tiers
+    assert (tier.above, tier.input, tier.output) == (10, 2_000_000, 3_000_000)
+    assert (tier.cache_read_rate, tier.cache_write_rate) == (200_000, 2_000_000)
+    row = next(row for row in catalogue.rows if row.id == "a/m")
+    assert row.pricing["prompt"] == "0.000001"
+    (shown,) = row.pricing_tiers
+    assert (shown.above, shown.prompt, shown.completion) == (10, "0.000002", "0.000003")
+    assert shown.input_cache_read == "0.0000002"
+    assert shown.internal_reasoning == "0.000003"
+
+
+def test_a_free_variant_is_a_model_of_its_own(tmp_path: Path) -> None:
+    variant = '[[models]]\nid = "a/m:free"\nfree = true\n'
+    catalogue = build(tmp_path, PRICED + variant + "[plans.p]\nfree_requests_per_day = 50")
+    assert catalogue.resolve("a/m:free").free_variant
+    assert catalogue.offer("a/m:free").price.free
+    assert not catalogue.resolve("a/m").free_variant
+    assert catalogue.plans["p"].free_requests_per_day == 50
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -176,6 +205,18 @@ def test_equal_prices_have_equal_versions_and_others_do_not(tmp_path: Path) -> N
         (PRICED.replace(', output = "2"', ""), "models[0].price.output: is missing"),
         (PRICED.replace('"2"', '"2", image = "1001"'), 'price.image: "1001" is more than 1000.00'),
         (PRICED + "free = true", "a free model has no price"),
+        (tiered("{}"), "models[0].price.tiers[0].above: is missing"),
+        (tiered('{ above = 10, input = "1" }'), "models[0].price.tiers[0].output: is missing"),
+        (tiered('{ above = 0, input = "1", output = "1" }'), "tiers[0].above: expected a whole"),
+        (tiered('{ above = 10, input = "0", output = "1" }'), 'tiers[0].input: is "0": nothing'),
+        (tiered('{ above = 10, inptu = "1", output = "1" }'), 'did you mean "input"'),
+        (tiered('{ above = 8192, input = "1", output = "1" }'), "less than context_length, 8192"),
+        (tiered(TIER, TIER), "tiers[1].above: must be more than the tier before it says, 10"),
+        (
+            PRICED.replace("a/m", "a/m:free"),
+            'models[0].id: ends in ":free", so the model is free: say free = true',
+        ),
+        ("[plans.free]\nfree_requests_per_day = -1", "plans.free.free_requests_per_day: expected"),
         (PRICED + PRICED, "models[1].id: is already the id of models[0]"),
         (PRICED + 'aliases = ["starter"]', '"starter" names both a/m and tokenhouse/starter'),
         (PRICED + '[server]\ndefault_model = "a/n"', 'there is no model "a/n"; did you mean "a/m"'),

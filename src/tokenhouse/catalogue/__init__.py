@@ -15,10 +15,21 @@ from tokenhouse.catalogue.pricing import (
     counted_ceiling,
 )
 from tokenhouse.catalogue.prompts import price_line
-from tokenhouse.catalogue.rows import Architecture, Row, TopProvider, row
-from tokenhouse.catalogue.values import STARTER, Model, Offer, Plan, Price, Route
+from tokenhouse.catalogue.rows import Architecture, PricingTier, Row, TopProvider, row
+from tokenhouse.catalogue.values import (
+    FREE_VARIANT,
+    STARTER,
+    Model,
+    Offer,
+    Plan,
+    Price,
+    Rates,
+    Route,
+    Tier,
+)
 
 __all__ = [
+    "FREE_VARIANT",
     "STARTER",
     "Architecture",
     "Catalogue",
@@ -27,8 +38,11 @@ __all__ = [
     "Offer",
     "Plan",
     "Price",
+    "PricingTier",
+    "Rates",
     "Route",
     "Row",
+    "Tier",
     "TopProvider",
     "affordable_max_tokens",
     "answer_tokens_max",

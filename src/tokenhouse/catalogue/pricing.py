@@ -6,37 +6,39 @@ A ceiling is never below the cost of a usage within its bounds; the tests hold i
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import NamedTuple
 
 from msgspec import structs
 
-from tokenhouse.catalogue.values import Model, Offer, Price
+from tokenhouse.catalogue.values import Model, Offer, Price, Rates
 from tokenhouse.chat import Request, Usage
 from tokenhouse.money import AMOUNT_MAX, amount_from_picodollars
 
 
 class Ceiling(NamedTuple):
     """The most that a request can cost: ``amount`` in nanodollars, and the tokens behind it.
-    ``answer_tokens_max`` is for all choices together."""
+
+    ``answer_tokens_max`` is for all choices together. ``tokens`` is what counts against a limit of
+    tokens per minute: no more than prompt and answers can be together, as they share the context.
+    """
 
     amount: int
     prompt_tokens_max: int
     answer_tokens_max: int
-
-    @property
-    def tokens(self) -> int:
-        """What counts against a limit of tokens per minute."""
-        return self.prompt_tokens_max + self.answer_tokens_max
+    tokens: int
 
 
 def cost(usage: Usage, price: Price) -> int:
-    """Nanodollars for ``usage`` (buckets >= 0; see :func:`clamp`), rounded up once."""
+    """Nanodollars for ``usage`` (buckets >= 0; see :func:`clamp`), rounded up once, at the rates of
+    the tier that its prompt falls in."""
+    rates: Rates = price.rates_at(usage.prompt_tokens) if price.tiers else price
     amount = amount_from_picodollars(
-        usage.input * price.input
-        + usage.cache_read * price.cache_read_rate
-        + usage.cache_write * price.cache_write_rate
-        + usage.output * price.output
-        + usage.reasoning * price.reasoning_rate
+        usage.input * rates.input
+        + usage.cache_read * rates.cache_read_rate
+        + usage.cache_write * rates.cache_write_rate
+        + usage.output * rates.output
+        + usage.reasoning * rates.reasoning_rate
         + usage.images * price.image
         + price.request
     )
@@ -53,30 +55,36 @@ def ceiling(request: Request, offer: Offer) -> Ceiling:
         + sizes.images * offer.model.image_tokens
         + (offer.frame_tokens if request.has_system else offer.system_tokens)
     )
-    return _ceiling(prompt, answer_tokens_max(request, offer.model), request, offer)
+    return _at_most(prompt, answer_tokens_max(request, offer.model), request, offer)
 
 
 def counted_ceiling(
-    prompt_tokens: int, request: Request, offer: Offer, *, max_tokens: int | None = None
+    prompt_tokens: int,
+    request: Request,
+    offer: Offer,
+    *,
+    max_tokens: int | None = None,
+    exact: bool = True,
 ) -> Ceiling:
-    """The second step's bound: the prompt counted exactly, ``max_tokens`` per choice possibly lowered
-    (None: as the request asks)."""
+    """The second step's bound: the prompt counted, ``max_tokens`` per choice possibly lowered (None:
+    as the request asks). Not ``exact``: the prompt is ``prompt_tokens`` at most."""
     each = answer_tokens_max(request, offer.model)
-    return _ceiling(
-        prompt_tokens, each if max_tokens is None else min(each, max_tokens), request, offer
-    )
+    if max_tokens is not None and max_tokens < each:
+        each = max_tokens
+    return (_exactly if exact else _at_most)(prompt_tokens, each, request, offer)
 
 
-def affordable_max_tokens(free: int, *, prompt_tokens: int, request: Request, offer: Offer) -> int:
+def affordable_max_tokens(
+    free: int, *, prompt_tokens: int, request: Request, offer: Offer, exact: bool = True
+) -> int:
     """The largest max_tokens per choice, up to what is asked, whose counted ceiling fits ``free``
     nanodollars; 0 where not even the prompt does."""
-    price = offer.price
+
+    def amount(each: int) -> int:
+        return counted_ceiling(prompt_tokens, request, offer, max_tokens=each, exact=exact).amount
+
     asked = answer_tokens_max(request, offer.model)
-    left = free * 1000 - _fixed(min(prompt_tokens, offer.model.context_length), request, price)
-    if left < 0:
-        return 0
-    per_token = request.n * price.answer_rate
-    return asked if per_token == 0 else min(asked, left // per_token)
+    return max(0, bisect_right(range(asked + 1), free, key=amount) - 1)
 
 
 def answer_tokens_max(request: Request, model: Model) -> int:
@@ -120,19 +128,43 @@ def clamp(usage: Usage, model: Model, *, n: int = 1) -> Usage:
     )
 
 
-def _ceiling(prompt: int, each: int, request: Request, offer: Offer) -> Ceiling:
-    context = offer.model.context_length
+def _at_most(prompt: int, each: int, request: Request, offer: Offer) -> Ceiling:
+    """For a prompt of at most ``prompt`` tokens: what a shorter one leaves of the context is left to
+    the answer, so the dearest split of the context counts."""
+    context, n, price = offer.model.context_length, request.n, offer.price
     if prompt > context:
         prompt = context
-    answer = request.n * each
-    picodollars = _fixed(prompt, request, offer.price) + answer * offer.price.answer_rate
-    amount = amount_from_picodollars(picodollars)
-    return Ceiling(amount if amount < AMOUNT_MAX else AMOUNT_MAX, prompt, answer)
+    answer = n * each
+    if prompt + each <= context and not price.tiers:
+        picodollars = prompt * price.prompt_rate + answer * price.answer_rate
+        tokens = prompt + answer
+    else:
+        picodollars = 0
+        for low, high, rates in price.spans(prompt):
+            for tokens in (high, min(max(context - each, low), high)):
+                answered = n * min(each, context - tokens)
+                dear = tokens * rates.prompt_rate + answered * rates.answer_rate
+                picodollars = max(picodollars, dear)
+        tokens = min(prompt, context - each) + answer
+    return Ceiling(_amount(picodollars, request, price), prompt, answer, tokens)
 
 
-def _fixed(prompt: int, request: Request, price: Price) -> int:
-    """Picodollars that are owed however short the answer is."""
-    return prompt * price.prompt_rate + request.sizes.images * price.image + price.request
+def _exactly(prompt: int, each: int, request: Request, offer: Offer) -> Ceiling:
+    """For a prompt of ``prompt`` tokens: the answer has what is left of the context."""
+    context, price = offer.model.context_length, offer.price
+    if prompt > context:
+        prompt = context
+    answer = request.n * min(each, context - prompt)
+    rates = price.rates_at(prompt)
+    picodollars = prompt * rates.prompt_rate + answer * rates.answer_rate
+    return Ceiling(_amount(picodollars, request, price), prompt, answer, prompt + answer)
+
+
+def _amount(picodollars: int, request: Request, price: Price) -> int:
+    """With what is owed however many tokens there are."""
+    fees = request.sizes.images * price.image + price.request
+    amount = amount_from_picodollars(picodollars + fees)
+    return amount if amount < AMOUNT_MAX else AMOUNT_MAX
 
 
 def _within(number: int, most: int) -> int:

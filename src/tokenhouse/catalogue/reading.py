@@ -7,36 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Final
 
-from tokenhouse.catalogue.values import STARTER, Model, Plan, Price, Route
+from tokenhouse.catalogue.reading_prices import read_amount, read_price
+from tokenhouse.catalogue.values import FREE_VARIANT, STARTER, Model, Plan, Route
 from tokenhouse.chat import Sampling
 from tokenhouse.config import (
     DefaultsRow,
     ModelRow,
     PlanRow,
-    PriceRow,
     Reader,
     RouteRow,
     did_you_mean,
 )
-from tokenhouse.money import (
-    NANODOLLARS_PER_DOLLAR,
-    MoneyError,
-    amount_from_usd,
-    rate_from_usd_per_million,
-    usd,
-)
-
-FEE_MAX: Final = 1000 * NANODOLLARS_PER_DOLLAR
-"""The most that an image or a request can cost beside its tokens, in nanodollars."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*/[A-Za-z0-9][A-Za-z0-9._:-]*", re.ASCII)
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}", re.ASCII)
 _PLAN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _MODALITIES: Final = ("text", "image", "audio", "file", "video")
 _CAPABILITIES: Final = ("streaming", "tools", "json", "reasoning", "logprobs")
-_RATES: Final = ("input", "output", "cache_read", "cache_write", "reasoning")
-_FEES: Final = ("image", "request")
-_FREE: Final = Price(input=0, output=0, free=True)
 
 
 def read_models(
@@ -76,11 +63,12 @@ def read_plans(reader: Reader, tables: Mapping[str, object]) -> tuple[Plan, ...]
         plans.append(
             Plan(
                 name=name,
-                monthly_grant=_exact(reader, row.monthly_grant, where, "monthly_grant") or 0,
+                monthly_grant=read_amount(reader, row.monthly_grant, where, "monthly_grant") or 0,
                 requests_per_minute=row.requests_per_minute,
                 tokens_per_minute=row.tokens_per_minute,
                 concurrent_requests=row.concurrent_requests,
                 queue_depth=row.queue_depth,
+                free_requests_per_day=row.free_requests_per_day,
             )
         )
     return tuple(plans)
@@ -97,6 +85,8 @@ def _model(reader: Reader, row: ModelRow, where: str, *, providers: Sequence[str
         longest = row.max_output_tokens
     _among(reader, row.input_modalities, _MODALITIES, f"{where}.input_modalities")
     _among(reader, row.capabilities, _CAPABILITIES, f"{where}.capabilities")
+    if row.id.endswith(FREE_VARIANT) and not row.free:
+        reader.wrong(f"{where}.id", 'ends in ":free", so the model is free: say free = true')
     for alias in row.aliases:
         if _ALIAS.fullmatch(alias) is None:
             reader.wrong(f"{where}.aliases", f'"{alias}" is no name that a request could use')
@@ -120,7 +110,7 @@ def _model(reader: Reader, row: ModelRow, where: str, *, providers: Sequence[str
         image_tokens=row.image_tokens,
         system_prompt=row.system_prompt or None,
         weights=row.weights or None,
-        price=_price(reader, row, where),
+        price=read_price(reader, row, where),
         routes=_routes(reader, row, where, providers=providers),
     )
 
@@ -137,55 +127,6 @@ def _defaults(reader: Reader, row: ModelRow, where: str) -> Sampling:
         return Sampling()
     written = reader.section(DefaultsRow, row.defaults, f"{where}.defaults")
     return Sampling(**{field.name: getattr(written, field.name) for field in fields(DefaultsRow)})
-
-
-def _price(reader: Reader, row: ModelRow, where: str) -> Price | None:
-    if row.price is None:
-        return _FREE if row.free else None
-    where = f"{where}.price"
-    written = reader.section(PriceRow, row.price, where)
-    rates = {name: _exact(reader, getattr(written, name), where, name) for name in _RATES}
-    fees = {name: _exact(reader, getattr(written, name), where, name) for name in _FEES}
-    if row.free:
-        for name, number in (*rates.items(), *fees.items()):
-            if number:
-                reader.wrong(
-                    f"{where}.{name}", "a free model has no price; leave out price or free"
-                )
-        return _FREE
-    for name in ("input", "output"):
-        if name not in row.price:
-            reader.wrong(f"{where}.{name}", "is missing; a price names input and output")
-    for name, rate in rates.items():
-        if rate == 0:
-            reader.wrong(f"{where}.{name}", 'is "0": nothing is free by accident; say free = true')
-    into, out = rates["input"], rates["output"]
-    if into is None or out is None:
-        return None
-    return Price(
-        input=into,
-        output=out,
-        cache_read=rates["cache_read"],
-        cache_write=rates["cache_write"],
-        reasoning=rates["reasoning"],
-        image=(fees["image"] or 0) * 1000,
-        request=(fees["request"] or 0) * 1000,
-    )
-
-
-def _exact(reader: Reader, text: str | None, where: str, name: str) -> int | None:
-    """A rate in picodollars per token, or a fee in nanodollars; None where none is written."""
-    if text is None:
-        return None
-    try:
-        number = rate_from_usd_per_million(text) if name in _RATES else amount_from_usd(text)
-    except MoneyError as error:
-        reader.wrong(f"{where}.{name}", str(error))
-        return None
-    if name in _FEES and number > FEE_MAX:
-        reader.wrong(f"{where}.{name}", f'"{text}" is more than {usd(FEE_MAX)} USD for one')
-        return None
-    return number
 
 
 def _routes(

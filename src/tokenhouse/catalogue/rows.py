@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tokenhouse.catalogue.values import Model, Price
+from tokenhouse.catalogue.values import Model, Price, Rates
 from tokenhouse.chat import Sampling
 from tokenhouse.money import usd_per_token
 
@@ -56,8 +56,21 @@ class TopProvider:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PricingTier:
+    """``pricing`` of requests whose prompt has more than ``above`` tokens, under the same names."""
+
+    above: int
+    prompt: str
+    completion: str
+    input_cache_read: str
+    input_cache_write: str
+    internal_reasoning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One model. ``created`` in unix seconds. ``pricing`` is empty for a model that has no price."""
+    """One model. ``created`` in unix seconds. ``pricing`` is empty for a model that has no price;
+    ``pricing_tiers`` take its place for longer prompts."""
 
     id: str
     object: str = "model"
@@ -69,6 +82,7 @@ class Row:
     context_length: int
     architecture: Architecture
     pricing: Mapping[str, str]
+    pricing_tiers: tuple[PricingTier, ...] = ()
     top_provider: TopProvider
     per_request_limits: None = None
     supported_parameters: tuple[str, ...]
@@ -94,6 +108,7 @@ def row(model: Model) -> Row:
             inputs, ("text",), f"{'+'.join(inputs)}->text", _tokenizer_family(model)
         ),
         pricing=_pricing(model.price),
+        pricing_tiers=_tiers(model.price),
         top_provider=TopProvider(model.context_length, model.max_output_tokens),
         supported_parameters=_parameters(model),
         default_parameters=_defaults(model.defaults),
@@ -103,14 +118,22 @@ def row(model: Model) -> Row:
 def _pricing(price: Price | None) -> Mapping[str, str]:
     if price is None:
         return {}
+    fees = {"request": usd_per_token(price.request), "image": usd_per_token(price.image)}
+    return {**_per_token(price), **fees}
+
+
+def _tiers(price: Price | None) -> tuple[PricingTier, ...]:
+    tiers = () if price is None else price.tiers
+    return tuple(PricingTier(above=tier.above, **_per_token(tier)) for tier in tiers)
+
+
+def _per_token(rates: Rates) -> dict[str, str]:
     named = {
-        "prompt": price.input,
-        "completion": price.output,
-        "request": price.request,
-        "image": price.image,
-        "input_cache_read": price.cache_read_rate,
-        "input_cache_write": price.cache_write_rate,
-        "internal_reasoning": price.reasoning_rate,
+        "prompt": rates.input,
+        "completion": rates.output,
+        "input_cache_read": rates.cache_read_rate,
+        "input_cache_write": rates.cache_write_rate,
+        "internal_reasoning": rates.reasoning_rate,
     }
     return {name: usd_per_token(picodollars) for name, picodollars in named.items()}
 

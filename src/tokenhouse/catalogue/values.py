@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from typing import cast
 
 from tokenhouse.chat import Sampling
 
 STARTER = "starter"
 """In ``tokenizer``, ``weights`` and ``system_prompt``: the one that ships in the wheel."""
 
+FREE_VARIANT = ":free"
+"""The end of the id of a free variant."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
-    """A versioned price. ``input``, ``output``, ``cache_read``, ``cache_write``, ``reasoning`` are
-    picodollars per token, ``image`` and ``request`` picodollars each; None was not given.
+class Rates:
+    """Picodollars per token, by bucket; None was not given.
 
     No bucket is free by omission: ``cache_read_rate`` and ``cache_write_rate`` fall back on input,
     ``reasoning_rate`` on output. ``prompt_rate`` and ``answer_rate`` are the dearest of each side.
-    ``version`` is a hash of the content: equal prices have equal versions.
     """
 
     input: int
@@ -27,15 +30,11 @@ class Price:
     cache_read: int | None = None
     cache_write: int | None = None
     reasoning: int | None = None
-    image: int = 0
-    request: int = 0
-    free: bool = False
     cache_read_rate: int = field(init=False)
     cache_write_rate: int = field(init=False)
     reasoning_rate: int = field(init=False)
     prompt_rate: int = field(init=False)
     answer_rate: int = field(init=False)
-    version: str = field(init=False)
 
     def __post_init__(self) -> None:
         read = self.input if self.cache_read is None else self.cache_read
@@ -47,10 +46,56 @@ class Price:
             "reasoning_rate": reasoning,
             "prompt_rate": max(self.input, read, write),
             "answer_rate": max(self.output, reasoning),
-            "version": _version(self),
         }
         for name, value in fixed.items():
             object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier(Rates):
+    """The rates of prompts of more than ``above`` tokens, for the whole request. A set of its own:
+    what it leaves out falls back within it."""
+
+    above: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price(Rates):
+    """A versioned price: rates, and ``image`` and ``request`` in picodollars each.
+
+    ``tiers`` in rising order of ``above``; each takes the place of the rates for longer prompts.
+    ``version`` is a hash of the content: equal prices have equal versions.
+    """
+
+    image: int = 0
+    request: int = 0
+    free: bool = False
+    tiers: tuple[Tier, ...] = ()
+    version: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        Rates.__post_init__(self)
+        object.__setattr__(self, "version", _version(self))
+
+    def rates_at(self, prompt_tokens: int) -> Rates:
+        """The rates of a request whose prompt has that many tokens, cached ones included."""
+        rates: Rates = self
+        for tier in self.tiers:
+            if prompt_tokens <= tier.above:
+                break
+            rates = tier
+        return rates
+
+    def spans(self, prompt_max: int) -> Iterator[tuple[int, int, Rates]]:
+        """(shortest prompt, longest prompt, rates) of everything that a prompt of at most
+        ``prompt_max`` tokens can reach."""
+        low, rates = 0, cast("Rates", self)
+        for tier in self.tiers:
+            if prompt_max <= tier.above:
+                break
+            yield low, tier.above, rates
+            low, rates = tier.above + 1, tier
+        yield low, prompt_max, rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +145,11 @@ class Model:
     routes: tuple[Route, ...] = ()
     shipped: bool = False
 
+    @property
+    def free_variant(self) -> bool:
+        """A model given away, counted per day: its id ends in ``:free``."""
+        return self.id.endswith(FREE_VARIANT)
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -123,7 +173,7 @@ class Offer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Limits and the free grant. ``monthly_grant`` in nanodollars, 0 is none; a limit of None is no
-    limit."""
+    limit. ``free_requests_per_day``: requests to free variants per UTC day."""
 
     name: str
     monthly_grant: int = 0
@@ -131,20 +181,17 @@ class Plan:
     tokens_per_minute: int | None = None
     concurrent_requests: int | None = None
     queue_depth: int | None = None
+    free_requests_per_day: int | None = None
 
 
 def _version(price: Price) -> str:
-    content = ";".join(
-        f"{name}={value}"
-        for name, value in (
-            ("input", price.input),
-            ("output", price.output),
-            ("cache_read", price.cache_read),
-            ("cache_write", price.cache_write),
-            ("reasoning", price.reasoning),
-            ("image", price.image),
-            ("request", price.request),
-            ("free", price.free),
-        )
-    )
-    return "prc_" + hashlib.sha256(content.encode()).hexdigest()[:12]
+    fees = f";image={price.image};request={price.request};free={price.free}"
+    tiers = "".join(f";above={tier.above};{_written(tier)}" for tier in price.tiers)
+    return "prc_" + hashlib.sha256((_written(price) + fees + tiers).encode()).hexdigest()[:12]
+
+
+def _written(rates: Rates) -> str:
+    return ";".join(f"{name}={getattr(rates, name)}" for name in _GIVEN)
+
+
+_GIVEN = ("input", "output", "cache_read", "cache_write", "reasoning")

@@ -7,7 +7,7 @@ tables of models and plans mean: it keeps them as they are written, and knows th
 
 from tokenhouse.config.fields import ConfigError, Reader, Secret, did_you_mean
 from tokenhouse.config.load import Config, Network, load
-from tokenhouse.config.rows import DefaultsRow, ModelRow, PlanRow, PriceRow, RouteRow
+from tokenhouse.config.rows import DefaultsRow, ModelRow, PlanRow, PriceRow, RouteRow, TierRow
 from tokenhouse.config.sections import (
     CatalogueConfig,
     EngineConfig,
@@ -43,6 +43,7 @@ __all__ = [
     "ServerConfig",
     "SiteConfig",
     "StoreConfig",
+    "TierRow",
     "UpstreamConfig",
     "commented_default",
     "did_you_mean",

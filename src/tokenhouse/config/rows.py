@@ -13,6 +13,7 @@ from typing import Annotated, Final
 from tokenhouse.config.fields import Key
 
 SOME: Final = (1, None)
+_PER_MILLION: Final = "USD per 1M tokens"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,24 +94,60 @@ class ModelRow:
 class PriceRow:
     """``models.price``: exact decimal texts; the catalogue makes rates and amounts of them."""
 
-    input: Annotated[str | None, Key("A token of the prompt.", form="USD per 1M tokens")] = None
-    output: Annotated[str | None, Key("A token of the answer.", form="USD per 1M tokens")] = None
+    input: Annotated[str | None, Key("A token of the prompt.", form=_PER_MILLION)] = None
+    output: Annotated[str | None, Key("A token of the answer.", form=_PER_MILLION)] = None
     cache_read: Annotated[
         str | None,
-        Key("A prompt token found in a cache. Default: as input.", form="USD per 1M tokens"),
+        Key("A prompt token found in a cache. Default: as input.", form=_PER_MILLION),
     ] = None
     cache_write: Annotated[
         str | None,
-        Key("A prompt token put in a cache. Default: as input.", form="USD per 1M tokens"),
+        Key("A prompt token put in a cache. Default: as input.", form=_PER_MILLION),
     ] = None
     reasoning: Annotated[
         str | None,
-        Key("A token that the model thought. Default: as output.", form="USD per 1M tokens"),
+        Key("A token that the model thought. Default: as output.", form=_PER_MILLION),
     ] = None
     image: Annotated[
         str | None, Key("An image, beside its tokens, which are input.", form="USD")
     ] = None
     request: Annotated[str | None, Key("A request.", form="USD")] = None
+    tiers: Annotated[
+        tuple[Mapping[str, object], ...],
+        Key(
+            "Other rates for longer prompts.",
+            form="list of tables",
+            shown='[ { above = 200000, input = "0.70", output = "1.12" } ]',
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierRow:
+    """``models.price.tiers``: a whole set of rates, for the whole request."""
+
+    above: Annotated[
+        int | None,
+        Key(
+            "For prompts of more than this many tokens.",
+            form="whole number",
+            within=(1, 100_000_000),
+        ),
+    ] = None
+    input: Annotated[str | None, Key("A token of the prompt.", form=_PER_MILLION)] = None
+    output: Annotated[str | None, Key("A token of the answer.", form=_PER_MILLION)] = None
+    cache_read: Annotated[
+        str | None,
+        Key("A prompt token found in a cache. Default: as the tier's input.", form=_PER_MILLION),
+    ] = None
+    cache_write: Annotated[
+        str | None,
+        Key("A prompt token put in a cache. Default: as the tier's input.", form=_PER_MILLION),
+    ] = None
+    reasoning: Annotated[
+        str | None,
+        Key("A token that the model thought. Default: as the tier's output.", form=_PER_MILLION),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,4 +208,12 @@ class PlanRow:
     queue_depth: Annotated[
         int | None,
         Key("Requests over that which may wait instead of a 429.", form="whole number", shown="0"),
+    ] = None
+    free_requests_per_day: Annotated[
+        int | None,
+        Key(
+            'Requests per UTC day to free variants: models whose id ends in ":free".',
+            form="whole number",
+            shown="50",
+        ),
     ] = None

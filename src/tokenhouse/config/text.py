@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tokenhouse.config.fields import Declared, declared, toml
-from tokenhouse.config.rows import DefaultsRow, ModelRow, PlanRow, PriceRow, RouteRow
+from tokenhouse.config.rows import DefaultsRow, ModelRow, PlanRow, PriceRow, RouteRow, TierRow
 from tokenhouse.config.sections import (
     CatalogueConfig,
     EngineConfig,
@@ -88,10 +88,12 @@ _PARTS: Final = (
         "models",
         ModelRow,
         "A model to offer. One of the same id replaces the shipped one. A price's keys are USD per 1M "
-        "tokens: input, output, cache_read, cache_write, reasoning; and USD each: image, request.",
+        "tokens: input, output, cache_read, cache_write, reasoning; and USD each: image, request; "
+        "and tiers = [ { above = 200000, input = …, output = … } ] for longer prompts.",
         example=True,
     ),
     _Part("", "models.price", PriceRow, "", inside=True),
+    _Part("", "models.price.tiers", TierRow, "", inside=True),
     _Part("", "models.routes", RouteRow, "", inside=True),
     _Part("", "models.defaults", DefaultsRow, "", inside=True),
     _Part(
