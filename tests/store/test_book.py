@@ -114,18 +114,18 @@ async def test_limits_per_minute_refuse_and_say_when_there_is_room(
     account = await account_with(store, 1000)
     limits = Limits(requests_per_minute=2, tokens_per_minute=100)
     first = await store.admit(admission(1, account, tokens=60, limits=limits))
-    assert first == Admitted(990, Remaining(1, 40, 60_000))
+    assert first == Admitted(990, Remaining(1, 40, 60_000, 60_000, 2, 100))
     clock.advance(20.0)
     refused = await store.admit(admission(2, account, tokens=41, limits=limits))
-    assert refused == Refused("tokens", 990, 100, 40.0, Remaining(1, 40, 40_000))
+    assert refused == Refused("tokens", 990, 100, 40.0, Remaining(1, 40, 40_000, 40_000, 2, 100))
     too_large = await store.admit(admission(2, account, tokens=101, limits=limits))
     assert isinstance(too_large, Refused)
     assert too_large.retry_after_s is None
     second = await store.admit(admission(2, account, tokens=40, limits=limits))
-    assert second == Admitted(980, Remaining(0, 0, 60_000))
+    assert second == Admitted(980, Remaining(0, 0, 60_000, 60_000, 2, 100))
     clock.advance(30.0)
     refused = await store.admit(admission(3, account, limits=limits))
-    assert refused == Refused("requests", 980, 2, 10.0, Remaining(0, 0, 30_000))
+    assert refused == Refused("requests", 980, 2, 10.0, Remaining(0, 0, 30_000, 30_000, 2, 100))
     clock.advance(10.0)
     assert isinstance(await store.admit(admission(3, account, limits=limits)), Admitted)
 
@@ -135,7 +135,7 @@ async def test_a_refused_request_counts_against_no_limit(store: SqliteStore) -> 
     limits = Limits(requests_per_minute=1, tokens_per_minute=10)
     for _ in range(3):
         refused = await store.admit(admission(1, account, 11, tokens=1, limits=limits))
-        assert refused == Refused("credit", 10, remaining=Remaining(1, 10, 0))
+        assert refused == Refused("credit", 10, remaining=Remaining(1, 10, 0, 0, 1, 10))
     assert isinstance(
         await store.admit(admission(1, account, 10, tokens=10, limits=limits)), Admitted
     )

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tokenhouse.api.http import Headers
+from tokenhouse.api.limit_headers import openai_limit_headers
 from tokenhouse.chat import Event, Request, Usage
 from tokenhouse.errors import TokenhouseError
+from tokenhouse.relay import Remaining
 from tokenhouse.wire import body_key, error_body, openai_chat, openai_completions, sse
 
 
@@ -60,6 +62,10 @@ class Front(Protocol):
 
     def error_body(self, error: TokenhouseError, request_id: str) -> bytes: ...
 
+    def limit_headers(self, remaining: Remaining, now_ms: int) -> Headers:
+        """What is left of the caller's limits, as clients of this dialect read it."""
+        ...
+
 
 class ChatFront:
     """``POST /v1/chat/completions``."""
@@ -93,6 +99,9 @@ class ChatFront:
 
     def error_body(self, error: TokenhouseError, request_id: str) -> bytes:
         return error_body(error, request_id)
+
+    def limit_headers(self, remaining: Remaining, now_ms: int) -> Headers:
+        return openai_limit_headers(remaining, now_ms)
 
 
 class CompletionsFront(ChatFront):

@@ -23,14 +23,14 @@ from tokenhouse.api.http import (
     Scope,
     Send,
     read_body,
-    retry_headers,
 )
+from tokenhouse.api.limit_headers import refusal_headers
 from tokenhouse.api.silence import Silence
 from tokenhouse.api.totals import Totals
 from tokenhouse.chat import Event, Request
 from tokenhouse.clock import Clock
 from tokenhouse.errors import HouseError, TokenhouseError, UpstreamError
-from tokenhouse.relay import Answer, Relay
+from tokenhouse.relay import Answer, RefusedError, Relay
 
 log = logging.getLogger("tokenhouse.api")
 
@@ -149,14 +149,14 @@ class Inference:
             name = self._name(answer)
             body = self._front.whole(name, events, answer.usage, closed.charged)
             watch.stop()
-        await respond.json(200, body, _answer_headers(answer))
+        await respond.json(200, body, self._answer_headers(answer))
 
     async def _stream(
         self, caller: Caller, request: Request, respond: Respond, request_id: str, watch: _Watch
     ) -> None:
         front = self._front
         async with self._relay.answer(caller, request, request_id) as answer:
-            headers = [*_EVENT_STREAM, *respond.headers, *_answer_headers(answer)]
+            headers = [*_EVENT_STREAM, *respond.headers, *self._answer_headers(answer)]
             start = {"type": "http.response.start", "status": 200, "headers": headers}
             silence = Silence(respond.send, start, front.keep_alive, self._limits.keep_alive_s)
             encoder = front.encoder(self._name(answer), request)
@@ -192,6 +192,16 @@ class Inference:
             finally:
                 silence.stop()
 
+    def _answer_headers(self, answer: Answer) -> Headers:
+        """What an admitted request is told besides its answer: limits, and a lowered max_tokens."""
+        plan, admitted = answer.plan, answer.admitted
+        headers: Headers = []
+        if admitted is not None:
+            headers = self._front.limit_headers(admitted.remaining, self._clock.now_ms())
+        if plan.lowered and plan.max_tokens is not None:
+            headers.append((b"x-tokenhouse-max-tokens", b"%d" % plan.max_tokens))
+        return headers
+
     def _name(self, answer: Answer) -> Name:
         plan = answer.plan
         return Name(
@@ -203,7 +213,11 @@ class Inference:
     async def _refuse(self, respond: Respond, request_id: str, error: TokenhouseError) -> None:
         self._note_failure(request_id, error)
         body = self._front.error_body(error, request_id)
-        await respond.json(error.status, body, retry_headers(error, self._clock.now_ms()))
+        now_ms = self._clock.now_ms()
+        headers = refusal_headers(error, now_ms)
+        if isinstance(error, RefusedError):
+            headers += self._front.limit_headers(error.remaining, now_ms)
+        await respond.json(error.status, body, headers)
 
     def _note_failure(self, request_id: str, error: TokenhouseError) -> None:
         self._totals.failed(error.status)
@@ -264,25 +278,6 @@ class _Watch:
 def _id_headers(request_id: str) -> Headers:
     text = request_id.encode()
     return [(b"x-request-id", text), (b"request-id", text), (b"x-tokenhouse-request-id", text)]
-
-
-def _answer_headers(answer: Answer) -> Headers:
-    """What an admitted request is told besides its answer: limits, and a lowered max_tokens."""
-    headers: Headers = []
-    plan = answer.plan
-    if plan.lowered and plan.max_tokens is not None:
-        headers.append((b"x-tokenhouse-max-tokens", b"%d" % plan.max_tokens))
-    admitted = answer.admitted
-    if admitted is None:
-        return headers
-    remaining = admitted.remaining
-    if remaining.requests is not None and plan.limits.requests_per_minute is not None:
-        headers.append((b"x-ratelimit-limit-requests", b"%d" % plan.limits.requests_per_minute))
-        headers.append((b"x-ratelimit-remaining-requests", b"%d" % remaining.requests))
-    if remaining.tokens is not None and plan.limits.tokens_per_minute is not None:
-        headers.append((b"x-ratelimit-limit-tokens", b"%d" % plan.limits.tokens_per_minute))
-        headers.append((b"x-ratelimit-remaining-tokens", b"%d" % remaining.tokens))
-    return headers
 
 
 def _too_late(deadline_s: float) -> UpstreamError:

@@ -9,6 +9,7 @@ from tokenhouse.relay.meter import Meter, TokenCounter
 from tokenhouse.relay.plan import Months, Plan
 from tokenhouse.relay.port import Admission, Admitted, Book, Closed, Refused, Remaining
 from tokenhouse.relay.receipt import Attempted, Outcome, Receipt
+from tokenhouse.relay.refusal import RefusedError
 from tokenhouse.relay.relay import Relay
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Plan",
     "Receipt",
     "Refused",
+    "RefusedError",
     "Relay",
     "Remaining",
     "TokenCounter",

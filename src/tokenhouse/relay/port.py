@@ -39,11 +39,15 @@ class Admission(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Remaining(msgspec.Struct, frozen=True, gc=False):
-    """The state of a per-minute limit after the operation; None where there is no such limit."""
+    """What is left of the per-minute limits after the operation, the tighter of the account's and
+    the key's; None where there is no such limit. A reset is when all of it is back."""
 
     requests: int | None = None
     tokens: int | None = None
-    reset_ms: int = 0
+    requests_reset_ms: int = 0
+    tokens_reset_ms: int = 0
+    requests_limit: int | None = None
+    tokens_limit: int | None = None
 
 
 class Admitted(msgspec.Struct, frozen=True, gc=False):
@@ -53,14 +57,32 @@ class Admitted(msgspec.Struct, frozen=True, gc=False):
     remaining: Remaining = Remaining()
 
 
-class Refused(msgspec.Struct, frozen=True, gc=False):
-    """Nothing was held and nothing was counted. ``free``: nanodollars the account could spend."""
+Reason = Literal[
+    "credit",
+    "requests",
+    "tokens",
+    "concurrency",
+    "queue",
+    "queue_wait",
+    "day_cap",
+    "month_cap",
+    "account",
+    "replayed",
+]
+"""Why nothing was held. ``queue``: as many wait as may; ``queue_wait``: it waited as long as it may."""
 
-    reason: Literal["credit", "requests", "tokens", "concurrency", "account", "replayed"]
+
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """Nothing was held and nothing was counted. ``free``: nanodollars that could be spent: the
+    account's, or under the key's cap if that is less. ``limit``: requests, tokens or nanodollars.
+    ``whose``: the account's limit, or the key's own."""
+
+    reason: Reason
     free: int = 0
     limit: int | None = None
     retry_after_s: float | None = None
     remaining: Remaining = Remaining()
+    whose: Literal["account", "key"] = "account"
 
 
 class Closed(msgspec.Struct, frozen=True, gc=False):

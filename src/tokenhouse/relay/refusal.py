@@ -2,29 +2,63 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tokenhouse import money
 from tokenhouse.errors import AccountError
-from tokenhouse.relay.port import Refused
+from tokenhouse.relay.port import Refused, Remaining
+
+NEVER_RETRY_S: Final = 60.0
+"""Told with a request that no waiting lets in: it has to be a smaller one."""
 
 
-def refusal_error(refused: Refused, *, asked_tokens: int, affordable_tokens: int) -> AccountError:
-    """The error for a refused admission. Token counts are the answer's, in tokens."""
+class RefusedError(AccountError):
+    """What a limit, a cap or the balance refused; ``remaining``: what is left of the limits.
+
+    ``final``: the same request is refused again, however long the caller waits.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        refused: Refused,
+        *,
+        status: int,
+        code: str,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(
+            message, status=status, code=code, param=param, retry_after_s=retry_after_s
+        )
+        self.remaining: Remaining = refused.remaining
+        self.final = refused.reason == "tokens" and refused.retry_after_s is None
+
+
+def refusal_error(
+    refused: Refused, *, asked_tokens: int, affordable_tokens: int, reserved_tokens: int
+) -> AccountError:
+    """The error for a refused admission. Token counts are the answer's, ``reserved_tokens`` is what
+    the request wanted of the tokens per minute."""
     match refused.reason:
         case "credit":
-            return AccountError(
+            return RefusedError(
                 "This request requires more credits, or fewer max_tokens. You requested up to "
                 f"{asked_tokens} tokens, but can only afford {affordable_tokens}. "
                 f"Your free balance is ${money.usd(refused.free)}.",
+                refused,
                 status=402,
                 code="insufficient_quota",
                 param="max_tokens",
             )
-        case "requests":
-            return _limited(refused, f"{refused.limit} requests per minute")
+        case "day_cap" | "month_cap":
+            return _capped(refused, asked_tokens, affordable_tokens)
+        case "requests" | "concurrency" | "queue" | "queue_wait":
+            return _limited(refused)
         case "tokens":
-            return _limited(refused, f"{refused.limit} tokens per minute")
-        case "concurrency":
-            return _limited(refused, f"{refused.limit} requests at once")
+            if refused.retry_after_s is None:
+                return _never(refused, reserved_tokens)
+            return _limited(refused)
         case "account":
             return AccountError(
                 "This account may not spend: it is closed, suspended or owes money.",
@@ -37,11 +71,56 @@ def refusal_error(refused: Refused, *, asked_tokens: int, affordable_tokens: int
             )
 
 
-def _limited(refused: Refused, limit: str) -> AccountError:
+def _capped(refused: Refused, asked_tokens: int, affordable_tokens: int) -> RefusedError:
+    period = "day" if refused.reason == "day_cap" else "month"
+    cap = 0 if refused.limit is None else refused.limit
+    return RefusedError(
+        f"This request requires more than is left of this API key's cap of ${money.usd(cap)} a "
+        f"{period} (UTC), or fewer max_tokens. You requested up to {asked_tokens} tokens, but can "
+        f"only afford {affordable_tokens}. ${money.usd(max(0, refused.free))} is left, less what "
+        f"running requests hold. Wait for the next {period}, or have the cap raised.",
+        refused,
+        status=402,
+        code="key_cap_reached",
+        param="max_tokens",
+    )
+
+
+def _limited(refused: Refused) -> RefusedError:
     wait_s = 1.0 if refused.retry_after_s is None else refused.retry_after_s
-    return AccountError(
-        f"Rate limit reached: this account may make {limit}. Try again in {wait_s:.0f} s.",
+    return RefusedError(
+        f"Rate limit reached: {_limit(refused)}. Try again in {wait_s:.0f} s.",
+        refused,
         status=429,
         code="rate_limit_exceeded",
         retry_after_s=wait_s,
+    )
+
+
+def _limit(refused: Refused) -> str:
+    who = "this API key" if refused.whose == "key" else "this account"
+    match refused.reason:
+        case "requests":
+            return f"{who} may make {refused.limit} requests per minute"
+        case "tokens":
+            return f"{who} may use {refused.limit} tokens per minute"
+        case "queue":
+            return f"maximum {refused.limit} queued requests allowed for {who}"
+        case "queue_wait":
+            return f"no other request of {who} ended while this one waited"
+        case _:
+            return f"{who} may make {refused.limit} requests at once"
+
+
+def _never(refused: Refused, reserved_tokens: int) -> RefusedError:
+    who = "this API key" if refused.whose == "key" else "this account"
+    return RefusedError(
+        f"This request is too large: {who} may use {refused.limit} tokens per minute, and prompt "
+        f"and max_tokens together can come to {reserved_tokens}. Shorten the messages or lower "
+        "max_tokens.",
+        refused,
+        status=429,
+        code="rate_limit_exceeded",
+        param="max_tokens",
+        retry_after_s=NEVER_RETRY_S,
     )

@@ -30,7 +30,7 @@ from tokenhouse.providers import Call, Provider
 from tokenhouse.relay.answer import Answer
 from tokenhouse.relay.meter import TokenCounter
 from tokenhouse.relay.plan import Months, Plan
-from tokenhouse.relay.port import Admission, Admitted, Book, Refused
+from tokenhouse.relay.port import Admission, Admitted, Book, Reason, Refused
 from tokenhouse.relay.refusal import refusal_error
 from tokenhouse.routing import Health, choose
 
@@ -38,6 +38,9 @@ log = logging.getLogger("tokenhouse.relay")
 
 LOWERED_FLOOR = 256
 """max_tokens is never lowered below this for want of credit, unless less was asked."""
+
+SPENDING: frozenset[Reason] = frozenset({"credit", "day_cap", "month_cap"})
+"""Refusals that a lower max_tokens may mend."""
 
 _NO_PLAN = AccountPlan(name="")
 
@@ -105,7 +108,7 @@ class Relay:
         Returns the plan as admitted (max_tokens may be lowered). Raises AccountError, nothing held.
         """
         result = await self.book.admit(self._admission(plan))
-        if isinstance(result, Refused) and result.reason in ("credit", "tokens"):
+        if isinstance(result, Refused) and (result.reason == "tokens" or result.reason in SPENDING):
             counted = await self._counted(plan, result)
             if counted is not None:
                 plan = counted
@@ -243,7 +246,7 @@ class Relay:
             prompt = plan.ceiling.prompt_tokens_max
         asked = answer_tokens_max(request, offer.model)
         lowered = asked
-        if refused.reason == "credit":
+        if refused.reason in SPENDING:
             lowered = affordable_max_tokens(
                 refused.free, prompt_tokens=prompt, request=request, offer=offer
             )
@@ -258,7 +261,7 @@ class Relay:
 
     def _refusal(self, plan: Plan, refused: Refused) -> AccountError:
         affordable = 0
-        if refused.reason == "credit":
+        if refused.reason in SPENDING:
             affordable = affordable_max_tokens(
                 refused.free,
                 prompt_tokens=plan.ceiling.prompt_tokens_max,
@@ -266,4 +269,9 @@ class Relay:
                 offer=plan.offer,
             )
         asked = answer_tokens_max(plan.request, plan.offer.model)
-        return refusal_error(refused, asked_tokens=asked, affordable_tokens=affordable)
+        return refusal_error(
+            refused,
+            asked_tokens=asked,
+            affordable_tokens=affordable,
+            reserved_tokens=plan.ceiling.tokens,
+        )

@@ -1,4 +1,4 @@
-"""Limits per minute: how many requests and tokens an account has had in the last sixty seconds.
+"""Limits per minute: what an account, or a key, has had in the last sixty seconds.
 
 Kept in the writer's memory (one serving process per directory; windows are not money): one bucket per
 second, so that what was taken at second *s* comes back at *s* + 60, and Retry-After is exact to the
@@ -8,14 +8,24 @@ second. Times are monotonic seconds.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
-from tokenhouse.access import Limits
 from tokenhouse.relay import Remaining
 
 WINDOW_S = 60
 NO_LIMITS = Remaining()
+
+
+class PerMinute(Protocol):
+    """An account's limits per minute, or a key's own."""
+
+    @property
+    def requests_per_minute(self) -> int | None: ...
+
+    @property
+    def tokens_per_minute(self) -> int | None: ...
 
 
 @dataclass(slots=True)
@@ -36,7 +46,8 @@ class Window:
     tokens: int = 0
 
 
-Taken = tuple[str, Window, Bucket, int]
+Place = tuple[Window, Bucket]
+Taken = tuple[str, tuple[Place, ...], int]
 """What one admission took: its hold's id, where from, and how many tokens."""
 
 
@@ -48,11 +59,11 @@ class Windows:
         self._reserved: dict[str, Taken] = {}
         self._sweep_at = 0.0
 
-    def window(self, account: str, now: float) -> Window:
-        """The account's window with what is past taken out."""
-        window = self._windows.get(account)
+    def window(self, whose: str, now: float) -> Window:
+        """The window of an account or key (its id) with what is past taken out."""
+        window = self._windows.get(whose)
         if window is None:
-            window = self._windows[account] = Window()
+            window = self._windows[whose] = Window()
         buckets = window.buckets
         while buckets and buckets[0].second + WINDOW_S <= now:
             past = buckets.popleft()
@@ -62,32 +73,41 @@ class Windows:
 
     def take(self, id: str, window: Window, tokens: int, now: float) -> Taken:
         """Count one request and reserve its tokens."""
+        return self.take_all(id, (window,), tokens, now)
+
+    def take_all(self, id: str, windows: Sequence[Window], tokens: int, now: float) -> Taken:
+        """The same in several windows at once: the account's and the key's own."""
         second = int(now)
-        buckets = window.buckets
-        if not buckets or buckets[-1].second != second:
-            buckets.append(Bucket(second))
-        bucket = buckets[-1]
-        bucket.requests += 1
-        bucket.tokens += tokens
-        window.requests += 1
-        window.tokens += tokens
-        taken = self._reserved[id] = (id, window, bucket, tokens)
+        places: list[Place] = []
+        for window in windows:
+            buckets = window.buckets
+            if not buckets or buckets[-1].second != second:
+                buckets.append(Bucket(second))
+            bucket = buckets[-1]
+            bucket.requests += 1
+            bucket.tokens += tokens
+            window.requests += 1
+            window.tokens += tokens
+            places.append((window, bucket))
+        taken = self._reserved[id] = (id, tuple(places), tokens)
         return taken
 
     def give_back(self, taken: Taken) -> None:
         """Undo ``take``: the operation it belonged to was rolled back."""
-        id, window, bucket, tokens = taken
+        id, places, tokens = taken
         if self._reserved.pop(id, None) is not None:
-            bucket.requests -= 1
-            window.requests -= 1
-            self._add(window, bucket, -tokens)
+            for window, bucket in places:
+                bucket.requests -= 1
+                window.requests -= 1
+                self._add(window, bucket, -tokens)
 
     def correct(self, id: str, tokens: int) -> None:
         """The hold has ended: count the ``tokens`` that really passed instead of those reserved."""
         taken = self._reserved.pop(id, None)
         if taken is not None:
-            _, window, bucket, reserved = taken
-            self._add(window, bucket, tokens - reserved)
+            _, places, reserved = taken
+            for window, bucket in places:
+                self._add(window, bucket, tokens - reserved)
 
     def forget_idle(self, now: float) -> None:
         """Drop the windows of accounts that have had nothing for a minute; looks once a minute."""
@@ -105,7 +125,7 @@ class Windows:
 
 
 def exceeded(
-    window: Window, limits: Limits, *, tokens: int, now: float
+    window: Window, limits: PerMinute, *, tokens: int, now: float
 ) -> tuple[Literal["requests", "tokens"], int, float | None] | None:
     """→ (which limit, its value, seconds until there is room, None for never), or None: it fits."""
     limit = limits.requests_per_minute
@@ -118,17 +138,41 @@ def exceeded(
     return None
 
 
-def remaining(window: Window | None, limits: Limits, now: float) -> Remaining:
-    """What is left of the limits; ``reset_ms``: milliseconds until all of it is back."""
+def remaining(window: Window | None, limits: PerMinute, now: float) -> Remaining:
+    """What is left of the limits, and in how many milliseconds all of it is back."""
     if window is None:
         return NO_LIMITS
     requests, tokens = limits.requests_per_minute, limits.tokens_per_minute
     last = window.buckets[-1].second + WINDOW_S if window.buckets else now
+    reset_ms = max(0, round((last - now) * 1000))
     return Remaining(
         None if requests is None else max(0, requests - window.requests),
         None if tokens is None else max(0, tokens - window.tokens),
-        max(0, round((last - now) * 1000)),
+        reset_ms,
+        reset_ms,
+        requests,
+        tokens,
     )
+
+
+def tighter(one: Remaining, other: Remaining) -> Remaining:
+    """Of two, for requests and for tokens, the one of which less is left."""
+    requests = _less(one.requests, other.requests, one, other)
+    tokens = _less(one.tokens, other.tokens, one, other)
+    return Remaining(
+        requests.requests,
+        tokens.tokens,
+        requests.requests_reset_ms,
+        tokens.tokens_reset_ms,
+        requests.requests_limit,
+        tokens.tokens_limit,
+    )
+
+
+def _less(left: int | None, other_left: int | None, one: Remaining, other: Remaining) -> Remaining:
+    if left is None:
+        return other
+    return one if other_left is None or left <= other_left else other
 
 
 def _wait(
