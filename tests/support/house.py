@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.anthropic_answers import anthropic_upstream
 from tests.support.upstream import Upstream
 from tokenhouse.api import ServerSettings, listen, uvicorn_server
 from tokenhouse.app import House, build
@@ -41,6 +42,9 @@ tokens_per_minute = 100000
 concurrent_requests = 2
 """
 """One model, ``acme/echo``, at an OpenAI-shaped upstream; ``{url}`` is its address."""
+
+ANTHROPIC_ROWS = UPSTREAM_ROWS.replace('kind = "openai"', 'kind = "anthropic"')
+"""The same model at an Anthropic-shaped upstream."""
 
 
 @dataclass(slots=True)
@@ -129,6 +133,16 @@ async def upstream_house(
     """A house in front of a scripted upstream."""
     async with Upstream() as up:
         async with serving(data_dir, UPSTREAM_ROWS.format(url=up.url) + extra) as running:
+            yield running, up
+
+
+@asynccontextmanager
+async def anthropic_house(
+    data_dir: Path, extra: str = ""
+) -> AsyncGenerator[tuple[Running, Upstream]]:
+    """A house in front of a scripted upstream that speaks Anthropic's messages."""
+    async with anthropic_upstream() as up:
+        async with serving(data_dir, ANTHROPIC_ROWS.format(url=up.url) + extra) as running:
             yield running, up
 
 
