@@ -17,6 +17,7 @@ class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     that the model writes per choice when neither says a number. ``defaults`` are the model's own
     sampling values, for what the client did not say. ``system_prompt`` stands first when the client
     sent no system message. ``created_s`` (unix seconds) and ``answer_id`` go into the answer.
+    ``reasons``: the model's row says that it reasons, so an effort may be asked of it.
     """
 
     request: Request
@@ -30,6 +31,7 @@ class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     max_output_tokens: int | None = None
     defaults: Sampling = Sampling()
     system_prompt: str | None = None
+    reasons: bool = False
 
 
 class Attempt(Protocol):
@@ -62,8 +64,12 @@ class Provider(Protocol):
         """Refuse (CallerError) before any money moves what this provider cannot take."""
         ...
 
+    counts_here: bool
+    """Does ``count`` ask nobody outside this house?"""
+
     async def count(self, call: Call) -> int | None:
-        """The prompt in tokens, exactly as it will be billed; None when the provider can't tell."""
+        """The prompt in tokens, exactly as it will be billed; None when the provider can't tell.
+        Raises CallerError and UpstreamError."""
         ...
 
     async def open(self, call: Call) -> Attempt:

@@ -83,6 +83,8 @@ class EngineModel:
 class EngineProvider:
     """Provider kind ``engine``. ``failures``: models that cannot run, each with reason and mend."""
 
+    counts_here = True
+
     def __init__(
         self,
         name: str,

@@ -43,6 +43,8 @@ class OpenAISettings:
 class OpenAIProvider:
     """Provider kind ``openai``. Raises ValueError for a base URL that can't be used."""
 
+    counts_here = False
+
     def __init__(self, name: str, settings: OpenAISettings, *, client: Client) -> None:
         self._name = name
         self._client = client

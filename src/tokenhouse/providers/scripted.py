@@ -52,6 +52,8 @@ class Scripted:
     ``failure``: how every call fails, to try what happens then (see ``Failure``).
     """
 
+    counts_here = True
+
     def __init__(
         self,
         name: str,

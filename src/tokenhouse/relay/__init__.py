@@ -5,6 +5,7 @@ exactly once. Refuses to know sockets, HTTP bodies, SQL and which provider it is
 """
 
 from tokenhouse.relay.answer import Answer
+from tokenhouse.relay.fit import Counted
 from tokenhouse.relay.meter import Meter, TokenCounter
 from tokenhouse.relay.plan import Months, Plan
 from tokenhouse.relay.port import Admission, Admitted, Book, Closed, Refused, Remaining
@@ -19,6 +20,7 @@ __all__ = [
     "Attempted",
     "Book",
     "Closed",
+    "Counted",
     "Meter",
     "Months",
     "Outcome",

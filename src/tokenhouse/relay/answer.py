@@ -81,6 +81,10 @@ class Answer:
         """What the answer used, as its receipt says; the meter's best knowledge before that."""
         return self.meter.usage() if self.receipt is None else self.receipt.usage
 
+    def prompt_tokens(self) -> int:
+        """The whole prompt in tokens, as well as it is known now."""
+        return self.meter.prompt()[0]
+
     async def __aenter__(self) -> Answer:
         """Admit: raises AccountError when limits or balance refuse; then nothing is held."""
         try:

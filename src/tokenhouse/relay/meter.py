@@ -12,18 +12,22 @@ from msgspec import structs
 
 from tokenhouse.chat import (
     CallDelta,
+    CallPart,
     CallStarted,
     ChoiceEnded,
     Event,
     Finished,
+    Message,
     Opened,
     Passed,
     ReasoningDelta,
     RedactedThought,
     RefusalDelta,
     Request,
+    ResultPart,
     Source,
     TextDelta,
+    TextPart,
     Usage,
     Whole,
     estimate_tokens,
@@ -145,7 +149,7 @@ class Meter:
         if self._reported is not None:
             images = self._request.sizes.images
             return structs.replace(self._reported, images=images) if images else self._reported
-        prompt, prompt_source = self._prompt()
+        prompt, prompt_source = self.prompt()
         answer, answer_source = self._answer()
         return Usage(
             input=prompt,
@@ -157,7 +161,7 @@ class Meter:
 
     def usage_so_far(self) -> Usage:
         """Cheap, and never more than was delivered: for the notes of a running stream."""
-        prompt, prompt_source = self._prompt()
+        prompt, prompt_source = self.prompt()
         tokens = max(self._told, self._deltas)
         return Usage(
             input=prompt,
@@ -166,7 +170,9 @@ class Meter:
             answer_source="estimated" if self._untold else "counted",
         )
 
-    def _prompt(self) -> tuple[int, Source]:
+    def prompt(self) -> tuple[int, Source]:
+        """The prompt's tokens before anything is reported: as the provider counted it when it opened,
+        else by the model's tokenizer, else estimated."""
         if self._opened_prompt is not None:
             return self._opened_prompt, "counted"
         if self._prompt_guess is None:
@@ -189,6 +195,23 @@ class Meter:
 def _prompt_text(request: Request) -> str:
     """Everything textual of the prompt; images are beyond a text's count and stay unbilled here."""
     conversation = request.conversation()
-    pieces = [message.text for message in conversation.messages]
+    pieces = [text for message in conversation.messages for text in _texts(message)]
     pieces += [tool.name + tool.description + tool.schema.decode() for tool in conversation.tools]
     return "\n".join(pieces)
+
+
+def _texts(message: Message) -> list[str]:
+    """The texts of a message, of the calls it makes and of the results it brings. What another turn
+    thought is not the model's to read."""
+    texts: list[str] = []
+    for part in message.parts:
+        match part:
+            case TextPart():
+                texts.append(part.text)
+            case CallPart():
+                texts += (part.call.name, part.call.arguments)
+            case ResultPart():
+                texts += [inner.text for inner in part.parts if isinstance(inner, TextPart)]
+            case _:
+                pass
+    return texts

@@ -28,7 +28,8 @@ from tokenhouse.clock import Clock
 from tokenhouse.errors import AccountError, CallerError, HouseError, TokenhouseError, UpstreamError
 from tokenhouse.providers import Call, Provider
 from tokenhouse.relay.answer import Answer
-from tokenhouse.relay.meter import TokenCounter
+from tokenhouse.relay.fit import Counted, check_context, check_max_tokens, may_exceed
+from tokenhouse.relay.meter import Meter, TokenCounter
 from tokenhouse.relay.plan import Months, Plan
 from tokenhouse.relay.port import Admission, Admitted, Book, Reason, Refused
 from tokenhouse.relay.refusal import refusal_error
@@ -89,6 +90,23 @@ class Relay:
         """
         return Answer(self, self._plan(caller, request, request_id))
 
+    async def count(self, caller: Caller, request: Request, request_id: str) -> Counted:
+        """The prompt of ``request`` in tokens: as the provider that would serve it counts, else by the
+        model's tokenizer, else estimated with each image at the model's most. Nothing is held.
+
+        Raises what :meth:`answer` raises for a request that could not be served.
+        """
+        plan = self._plan(caller, request, request_id)
+        for route in plan.routes:
+            exact = await self._count_at(route, plan)
+            if exact is not None:
+                return Counted(exact, "counted")
+        tokens, source = Meter(request, 0, plan.count).prompt()
+        images = request.sizes.images
+        if images:
+            source = "estimated"
+        return Counted(tokens + images * plan.offer.model.image_tokens, source)
+
     def default_model(self) -> str:
         """The model of requests that name none. When none can answer now it is the first that is
         offered, so that the refusal says what it waits for; "" without any."""
@@ -107,6 +125,8 @@ class Relay:
 
         Returns the plan as admitted (max_tokens may be lowered). Raises AccountError, nothing held.
         """
+        if may_exceed(plan.ceiling.prompt_tokens_max, plan.request, plan.offer.model):
+            await self._check_context(plan)
         result = await self.book.admit(self._admission(plan))
         if isinstance(result, Refused) and (result.reason == "tokens" or result.reason in SPENDING):
             counted = await self._counted(plan, result)
@@ -139,6 +159,7 @@ class Relay:
             max_output_tokens=offer.model.max_output_tokens,
             defaults=offer.model.defaults,
             system_prompt=plan.system_prompt,
+            reasons="reasoning" in offer.model.capabilities,
         )
 
     def started(self, route: Route) -> None:
@@ -157,6 +178,7 @@ class Relay:
 
     def _plan(self, caller: Caller, request: Request, request_id: str) -> Plan:
         offer = self.catalogue.offer(request.model)
+        check_max_tokens(request, offer.model)
         routes = self._routes(request, offer)
         account_plan = self.catalogue.plans.get(caller.plan, _NO_PLAN)
         now_ms = self.clock.now_ms()
@@ -221,6 +243,22 @@ class Relay:
                 return why.rstrip(".")
         return "none of its routes has a provider in this house"
 
+    async def _count_at(self, route: Route, plan: Plan) -> int | None:
+        """The prompt as ``route``'s provider counts it; None when it can't, or fails now."""
+        try:
+            return await self.providers[route.provider].count(self.call(plan, route.model))
+        except UpstreamError as error:
+            log.info("%s can't count for %s: %s", route.provider, plan.offer.model.id, error)
+            return None
+
+    async def _check_context(self, plan: Plan) -> None:
+        """ContextExceeded where this house itself can count; others say it themselves."""
+        route = plan.routes[0]
+        if self.providers[route.provider].counts_here:
+            prompt = await self._count_at(route, plan)
+            if prompt is not None:
+                check_context(prompt, plan.request, plan.offer.model)
+
     def _admission(self, plan: Plan) -> Admission:
         return Admission(
             id=plan.id,
@@ -240,8 +278,7 @@ class Relay:
     async def _counted(self, plan: Plan, refused: Refused) -> Plan | None:
         """The plan with the prompt counted and max_tokens lowered to what fits; None: no use."""
         request, offer = plan.request, plan.offer
-        route = plan.routes[0]
-        prompt = await self.providers[route.provider].count(self.call(plan, route.model))
+        prompt = await self._count_at(plan.routes[0], plan)
         if prompt is None:
             prompt = plan.ceiling.prompt_tokens_max
         asked = answer_tokens_max(request, offer.model)
@@ -250,7 +287,7 @@ class Relay:
             lowered = affordable_max_tokens(
                 refused.free, prompt_tokens=prompt, request=request, offer=offer
             )
-            if lowered < min(asked, LOWERED_FLOOR):
+            if lowered < min(asked, max(LOWERED_FLOOR, request.thinking_budget + 1)):
                 return None
         bound = counted_ceiling(prompt, request, offer, max_tokens=lowered)
         if refused.reason == "tokens" and bound.tokens >= plan.ceiling.tokens:
