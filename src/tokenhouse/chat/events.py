@@ -22,11 +22,15 @@ FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "stop_s
 class Opened(Struct, frozen=True, gc=False):
     """The upstream has accepted the request: from here on the prompt is owed.
 
-    ``prompt_tokens``: the whole prompt as counted so far, None when not known yet; with its source.
+    ``prompt_tokens``: the whole prompt as counted so far, None when not known yet; ``cache_read`` and
+    ``cache_write`` are the part of it that a cache gave or took. An upstream that tells them later
+    than its name comes with a second one, before any content.
     """
 
     upstream_id: str | None = None
     prompt_tokens: int | None = None
+    cache_read: int = 0
+    cache_write: int = 0
 
 
 class TextDelta(Struct, frozen=True, gc=False):
@@ -117,11 +121,14 @@ class Whole(Struct, frozen=True, gc=False):
 class Finished(Struct, frozen=True, gc=False):
     """The proper end. ``usage`` as the upstream reported it, None when it reported none.
 
-    ``raw``: the upstream's own usage object, for fields that the buckets do not hold.
+    ``raw``: the upstream's own usage object, for fields that the buckets do not hold. ``frame``: in
+    the lossless lane of a dialect whose usage stands in a frame with more, that frame's JSON; it goes
+    out once the charge is known.
     """
 
     usage: Usage | None = None
     raw: bytes | None = None
+    frame: bytes | None = None
 
 
 Event = (

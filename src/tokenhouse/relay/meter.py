@@ -47,7 +47,7 @@ class Meter:
         "_count",
         "_deltas",
         "_deltas_max",
-        "_opened_prompt",
+        "_opened",
         "_pieces",
         "_prompt_guess",
         "_reported",
@@ -71,7 +71,7 @@ class Meter:
         self._deltas = 0
         self._told = 0
         self._untold = False
-        self._opened_prompt: int | None = None
+        self._opened = Opened()
         self._prompt_guess: tuple[int, Source] | None = None
         self._reported: Usage | None = None
         self.answer_tokens_max = answer_tokens_max
@@ -119,8 +119,10 @@ class Meter:
                 self.finish_reason = event.finish_reason
             case Opened():
                 self.accepted = True
-                self._opened_prompt = event.prompt_tokens
-                self.upstream_id = event.upstream_id
+                if event.prompt_tokens is not None:
+                    self._opened = event
+                if event.upstream_id is not None:
+                    self.upstream_id = event.upstream_id
                 return False
             case Finished():
                 self._reported = event.usage
@@ -151,8 +153,11 @@ class Meter:
             return structs.replace(self._reported, images=images) if images else self._reported
         prompt, prompt_source = self.prompt()
         answer, answer_source = self._answer()
+        cache_read, cache_write = self._opened.cache_read, self._opened.cache_write
         return Usage(
-            input=prompt,
+            input=prompt - cache_read - cache_write,
+            cache_read=cache_read,
+            cache_write=cache_write,
             output=min(answer, self.answer_tokens_max),
             images=self._request.sizes.images,
             prompt_source=prompt_source,
@@ -163,8 +168,11 @@ class Meter:
         """Cheap, and never more than was delivered: for the notes of a running stream."""
         prompt, prompt_source = self.prompt()
         tokens = max(self._told, self._deltas)
+        cache_read, cache_write = self._opened.cache_read, self._opened.cache_write
         return Usage(
-            input=prompt,
+            input=prompt - cache_read - cache_write,
+            cache_read=cache_read,
+            cache_write=cache_write,
             output=min(tokens, self.answer_tokens_max),
             prompt_source=prompt_source,
             answer_source="estimated" if self._untold else "counted",
@@ -173,8 +181,8 @@ class Meter:
     def prompt(self) -> tuple[int, Source]:
         """The prompt's tokens before anything is reported: as the provider counted it when it opened,
         else by the model's tokenizer, else estimated."""
-        if self._opened_prompt is not None:
-            return self._opened_prompt, "counted"
+        if self._opened.prompt_tokens is not None:
+            return self._opened.prompt_tokens, "counted"
         if self._prompt_guess is None:
             text = _prompt_text(self._request)
             if self._count is not None:

@@ -4,11 +4,12 @@ Knows how each protocol writes requests, answers, streams, usage and errors. Ref
 HTTP servers, prices, accounts and where a model runs.
 """
 
-from tokenhouse.wire import openai_chat, openai_completions, sse
+from tokenhouse.wire import anthropic_messages, openai_chat, openai_completions, sse
 from tokenhouse.wire.body import body_key
 from tokenhouse.wire.errors import error_body, retry_after_seconds
 
 __all__ = [
+    "anthropic_messages",
     "body_key",
     "error_body",
     "openai_chat",

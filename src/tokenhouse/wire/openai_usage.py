@@ -1,22 +1,18 @@
 """Usage as OpenAI's dialects write it ⇄ the house's disjoint buckets.
 
 There ``prompt_tokens`` includes cached tokens and ``completion_tokens`` includes reasoning; here a
-token is in one bucket only. Numbers of an upstream are kept within 0 … 2⁴⁰: a bill never multiplies
-an absurd one.
+token is in one bucket only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from tokenhouse import money
 from tokenhouse.chat import Usage
-
-_MOST: Final = 2**40
+from tokenhouse.wire.counts import HOUSE_ONLY, fields_of, number, within
 
 
 class _PromptDetails(msgspec.Struct, gc=False):
@@ -37,8 +33,6 @@ class _Usage(msgspec.Struct, gc=False):
 
 
 _TYPED: Final = msgspec.json.Decoder(_Usage)
-_LENIENT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_NUMBER: Final = msgspec.json.Decoder(int | float | None)
 
 
 def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
@@ -49,17 +43,17 @@ def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
         told = _read_leniently(raw)
     if told.prompt_tokens is None and told.completion_tokens is None:
         return None
-    prompt = _within(told.prompt_tokens)
-    completion = _within(told.completion_tokens)
+    prompt = within(told.prompt_tokens)
+    completion = within(told.completion_tokens)
     cached = written = reasoning = 0
     if told.prompt_tokens_details is not None:
-        cached = min(_within(told.prompt_tokens_details.cached_tokens), prompt)
-        written = min(_within(told.prompt_tokens_details.cache_write_tokens), prompt - cached)
+        cached = min(within(told.prompt_tokens_details.cached_tokens), prompt)
+        written = min(within(told.prompt_tokens_details.cache_write_tokens), prompt - cached)
     output = completion
     if told.completion_tokens_details is not None:
-        reasoning = _within(told.completion_tokens_details.reasoning_tokens)
+        reasoning = within(told.completion_tokens_details.reasoning_tokens)
         # Some upstreams leave reasoning out of completion_tokens; their total gives it away.
-        if reasoning == 0 or _within(told.total_tokens) != prompt + completion + reasoning:
+        if reasoning == 0 or within(told.total_tokens) != prompt + completion + reasoning:
             reasoning = min(reasoning, completion)
             output = completion - reasoning
     return Usage(
@@ -77,22 +71,22 @@ def usage_json(usage: Usage, cost: int | None, upstream: bytes | None = None) ->
     ``upstream`` is the provider's own usage object: fields of it that the house does not count
     survive (never ``cost`` or ``cost_details``: what the house pays is its own affair).
     """
-    survivors = _object(upstream)
+    survivors = fields_of(upstream)
     if _COUNTS.issuperset(survivors):
         return _plain(usage, cost)
     fields: dict[str, object] = {
-        name: value for name, value in survivors.items() if name not in _HOUSE_ONLY
+        name: value for name, value in survivors.items() if name not in HOUSE_ONLY
     }
     fields["prompt_tokens"] = usage.prompt_tokens
     fields["completion_tokens"] = usage.answer_tokens
     fields["total_tokens"] = usage.prompt_tokens + usage.answer_tokens
     fields["prompt_tokens_details"] = {
-        **_object(survivors.get("prompt_tokens_details")),
+        **fields_of(survivors.get("prompt_tokens_details")),
         "cached_tokens": usage.cache_read,
         "cache_write_tokens": usage.cache_write,
     }
     fields["completion_tokens_details"] = {
-        **_object(survivors.get("completion_tokens_details")),
+        **fields_of(survivors.get("completion_tokens_details")),
         "reasoning_tokens": usage.reasoning,
     }
     if cost is not None:
@@ -101,7 +95,6 @@ def usage_json(usage: Usage, cost: int | None, upstream: bytes | None = None) ->
 
 
 _COUNTS: Final = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
-_HOUSE_ONLY: Final = frozenset({"cost", "cost_details", "is_byok"})
 
 
 def _plain(usage: Usage, cost: int | None) -> bytes:
@@ -115,44 +108,17 @@ def _plain(usage: Usage, cost: int | None) -> bytes:
     ) + tail
 
 
-_NOTHING: Final[Mapping[str, msgspec.Raw]] = MappingProxyType({})
-
-
-def _object(value: object) -> Mapping[str, msgspec.Raw]:
-    """Raw JSON → its fields; an empty mapping for anything that is no object."""
-    if not isinstance(value, (bytes, msgspec.Raw)):
-        return _NOTHING
-    try:
-        return _LENIENT.decode(value)
-    except (ValueError, RecursionError):
-        return _NOTHING
-
-
 def _read_leniently(raw: bytes | msgspec.Raw) -> _Usage:
     """Field by field, for a provider that writes texts or fractions where counts belong."""
-    fields = _object(raw)
-    of_prompt = _object(fields.get("prompt_tokens_details"))
-    of_completion = _object(fields.get("completion_tokens_details"))
+    fields = fields_of(raw)
+    of_prompt = fields_of(fields.get("prompt_tokens_details"))
+    of_completion = fields_of(fields.get("completion_tokens_details"))
     return _Usage(
-        _number(fields.get("prompt_tokens")),
-        _number(fields.get("completion_tokens")),
-        _number(fields.get("total_tokens")),
+        number(fields.get("prompt_tokens")),
+        number(fields.get("completion_tokens")),
+        number(fields.get("total_tokens")),
         _PromptDetails(
-            _number(of_prompt.get("cached_tokens")), _number(of_prompt.get("cache_write_tokens"))
+            number(of_prompt.get("cached_tokens")), number(of_prompt.get("cache_write_tokens"))
         ),
-        _CompletionDetails(_number(of_completion.get("reasoning_tokens"))),
+        _CompletionDetails(number(of_completion.get("reasoning_tokens"))),
     )
-
-
-def _number(raw: msgspec.Raw | None) -> int | None:
-    if raw is None:
-        return None
-    try:
-        value = _NUMBER.decode(raw)
-    except (ValueError, RecursionError):
-        return None
-    return None if value is None else int(value)
-
-
-def _within(count: int | None) -> int:
-    return 0 if count is None else min(max(count, 0), _MOST)

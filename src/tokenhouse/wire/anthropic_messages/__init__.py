@@ -4,4 +4,22 @@ Knows the bytes of requests, answers, streams and errors of this one protocol. R
 other dialect, the network, who pays and which provider is behind an answer.
 """
 
-__all__: list[str] = []
+from tokenhouse.wire.anthropic_messages.encode import PING, StreamEncoder, WholeEncoder
+from tokenhouse.wire.anthropic_messages.errors import (
+    THINKING_SIGNATURE,
+    error_body,
+    error_status,
+    in_band_error,
+    upstream_error,
+)
+
+__all__ = [
+    "PING",
+    "THINKING_SIGNATURE",
+    "StreamEncoder",
+    "WholeEncoder",
+    "error_body",
+    "error_status",
+    "in_band_error",
+    "upstream_error",
+]

@@ -12,19 +12,7 @@ from typing import Final
 import msgspec
 
 from tokenhouse.errors import CallerError, ContextExceeded, TokenhouseError, UpstreamError
-
-_MESSAGE_MOST: Final = 600
-
-_SECRETS: Final = re.compile(
-    r"https?://\S+"  # addresses
-    r"|\b(?:sk|pk|key|rk)-[\w*-]{4,}"  # keys, whole or starred
-    r"|\bBearer\s+\S+"
-    r"|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"  # IPv4
-    r"|\blocalhost(?::\d+)?\b"
-    r"|\borg-\w+|\bproj_\w+"  # whose account it is
-    r"|\b(?:[\w-]+\.)+(?:com|net|org|io|ai|dev|cloud|internal|local)\b(?::\d+)?",
-    re.IGNORECASE,
-)
+from tokenhouse.wire.faults import clean, house_side, no_credit
 
 _WITH_COMPLETION: Final = re.compile(
     r"context length (?:is|of) (\d+) tokens.{0,80}?requested[^(]{0,40}?\d+ tokens[^\d]{1,3}"
@@ -71,7 +59,7 @@ def upstream_error(
     ``upstream_model`` is written ``public_model`` where the provider's message names it.
     """
     told = _read(body)
-    message = _clean(told.message or "", upstream_model, public_model)
+    message = clean(told.message or "", upstream_model, public_model)
     if status in (400, 413, 422) or _is_context(told):
         if _is_context(told):
             return _context(told, message)
@@ -83,14 +71,8 @@ def upstream_error(
             retryable=False,
         )
     if status == 429 and _is_quota(told):
-        return _house(503, "upstream_quota", "The provider gives this house no more credit.")
-    row = _HOUSE_SIDE.get(status)
-    if row is not None:
-        code, text, outward = row
-        return _house(outward, code, text, retry_after_s)
-    if status >= 500:
-        return _house(502, "upstream_error", "The provider failed.", retry_after_s)
-    return _house(502, "upstream_error", f"The provider answered with HTTP status {status}.")
+        return no_credit()
+    return house_side(status, retry_after_s)
 
 
 def in_band_error(
@@ -107,31 +89,6 @@ def in_band_error(
     )
 
 
-def broken(detail: str, *, code: str = "upstream_protocol") -> UpstreamError:
-    """The provider does not speak the protocol, or stopped in the middle."""
-    return UpstreamError(f"The provider {detail}.", code=code)
-
-
-_HOUSE_SIDE: Final[dict[int, tuple[str, str, int]]] = {
-    401: ("upstream_auth", "The provider does not accept this house's credentials.", 502),
-    403: ("upstream_auth", "The provider does not accept this house's credentials.", 502),
-    402: ("upstream_quota", "The provider gives this house no more credit.", 503),
-    404: ("upstream_model_not_found", "The provider does not have this model.", 502),
-    408: ("upstream_timeout", "The provider took too long.", 504),
-    429: ("rate_limit_exceeded", "The provider is rate limiting this model. Try again later.", 429),
-    503: ("upstream_overloaded", "The provider is overloaded. Try again later.", 503),
-    504: ("upstream_timeout", "The provider took too long.", 504),
-    524: ("upstream_timeout", "The provider took too long.", 504),
-    529: ("upstream_overloaded", "The provider is overloaded. Try again later.", 503),
-}
-
-
-def _house(
-    status: int, code: str, message: str, retry_after_s: float | None = None
-) -> UpstreamError:
-    return UpstreamError(message, status=status, code=code, retry_after_s=retry_after_s)
-
-
 def _read(body: bytes) -> _Inner:
     """The error object of ``body``; an empty one for text, HTML and anything else."""
     try:
@@ -142,15 +99,6 @@ def _read(body: bytes) -> _Inner:
         return outer.error
     message = outer.error or outer.message or outer.detail
     return _Inner(message, outer.type, outer.param, outer.code)
-
-
-def _clean(message: str, upstream_model: str, public_model: str) -> str:
-    if "<html" in message.lower() or "<!doctype" in message.lower():
-        return ""
-    if upstream_model:
-        message = message.replace(upstream_model, public_model)
-    message = _SECRETS.sub("[hidden]", message)
-    return message if len(message) <= _MESSAGE_MOST else message[:_MESSAGE_MOST] + "…"
 
 
 def _is_quota(told: _Inner) -> bool:

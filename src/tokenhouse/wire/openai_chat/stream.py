@@ -15,7 +15,8 @@ from tokenhouse.chat import Event, Finished, Passed
 from tokenhouse.errors import TokenhouseError
 from tokenhouse.wire import sse
 from tokenhouse.wire.body import RawFields
-from tokenhouse.wire.openai_chat.errors import broken, in_band_error
+from tokenhouse.wire.faults import broken
+from tokenhouse.wire.openai_chat.errors import in_band_error
 from tokenhouse.wire.openai_chat.pieces import (
     ABSENT,
     FIELDS,

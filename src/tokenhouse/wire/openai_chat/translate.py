@@ -19,7 +19,7 @@ from tokenhouse.chat import (
     RefusalDelta,
     TextDelta,
 )
-from tokenhouse.wire.openai_chat.errors import broken
+from tokenhouse.wire.faults import broken
 from tokenhouse.wire.openai_chat.pieces import (
     LOGPROBS,
     CallPiece,

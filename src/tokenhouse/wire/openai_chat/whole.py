@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 
 from tokenhouse.chat import Event, Finished, Whole
-from tokenhouse.wire.openai_chat.errors import broken, in_band_error
+from tokenhouse.wire.faults import broken
+from tokenhouse.wire.openai_chat.errors import in_band_error
 from tokenhouse.wire.openai_chat.pieces import ABSENT, FIELDS, PIECE, delta_text, odd_text, told
 from tokenhouse.wire.openai_chat.stream import decode_piece, id_stem
 from tokenhouse.wire.openai_chat.translate import Choice
