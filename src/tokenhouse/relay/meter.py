@@ -12,26 +12,23 @@ from msgspec import structs
 
 from tokenhouse.chat import (
     CallDelta,
-    CallPart,
     CallStarted,
     ChoiceEnded,
     Event,
     Finished,
-    Message,
     Opened,
     Passed,
     ReasoningDelta,
     RedactedThought,
     RefusalDelta,
     Request,
-    ResultPart,
     Source,
     TextDelta,
-    TextPart,
     Usage,
     Whole,
     estimate_tokens,
 )
+from tokenhouse.relay.prompt import prompt_text
 
 TokenCounter = Callable[[str], int]
 
@@ -184,7 +181,7 @@ class Meter:
         if self._opened.prompt_tokens is not None:
             return self._opened.prompt_tokens, "counted"
         if self._prompt_guess is None:
-            text = _prompt_text(self._request)
+            text = prompt_text(self._request.conversation())
             if self._count is not None:
                 self._prompt_guess = self._count(text), "counted"
             else:
@@ -198,28 +195,3 @@ class Meter:
         if self._count is not None:
             return self._count(text), "counted"
         return max(self._deltas, estimate_tokens(text)), "estimated"
-
-
-def _prompt_text(request: Request) -> str:
-    """Everything textual of the prompt; images are beyond a text's count and stay unbilled here."""
-    conversation = request.conversation()
-    pieces = [text for message in conversation.messages for text in _texts(message)]
-    pieces += [tool.name + tool.description + tool.schema.decode() for tool in conversation.tools]
-    return "\n".join(pieces)
-
-
-def _texts(message: Message) -> list[str]:
-    """The texts of a message, of the calls it makes and of the results it brings. What another turn
-    thought is not the model's to read."""
-    texts: list[str] = []
-    for part in message.parts:
-        match part:
-            case TextPart():
-                texts.append(part.text)
-            case CallPart():
-                texts += (part.call.name, part.call.arguments)
-            case ResultPart():
-                texts += [inner.text for inner in part.parts if isinstance(inner, TextPart)]
-            case _:
-                pass
-    return texts

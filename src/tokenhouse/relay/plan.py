@@ -25,7 +25,8 @@ _PREFIXES: Mapping[str, str] = {
 
 class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """``max_tokens`` is per choice, as it goes upstream; None leaves what the client wrote.
-    ``lowered``: the balance did not reach for what was asked."""
+    ``prompt_counted``: the ceiling's prompt is exact. ``lowered``: the balance did not reach for what
+    was asked."""
 
     id: str
     caller: Caller
@@ -39,6 +40,7 @@ class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     limits: Limits
     grant: GrantDue | None
     count: TokenCounter | None = None
+    prompt_counted: bool = False
     lowered: bool = False
 
     @property

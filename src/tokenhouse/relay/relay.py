@@ -7,26 +7,23 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from msgspec import structs
-
 from tokenhouse.access import Caller, Limits
 from tokenhouse.catalogue import (
     Catalogue,
     Model,
     Offer,
     Route,
-    affordable_max_tokens,
     answer_tokens_max,
     ceiling,
     clamp,
     cost,
-    counted_ceiling,
 )
 from tokenhouse.catalogue import Plan as AccountPlan
 from tokenhouse.chat import Request, Usage
 from tokenhouse.clock import Clock
 from tokenhouse.errors import AccountError, CallerError, HouseError, TokenhouseError, UpstreamError
 from tokenhouse.providers import Call, Provider
+from tokenhouse.relay.afford import affordable, fitted
 from tokenhouse.relay.answer import Answer
 from tokenhouse.relay.fit import Counted, check_context, check_max_tokens, may_exceed
 from tokenhouse.relay.meter import Meter, TokenCounter
@@ -36,9 +33,6 @@ from tokenhouse.relay.refusal import refusal_error
 from tokenhouse.routing import Health, choose
 
 log = logging.getLogger("tokenhouse.relay")
-
-LOWERED_FLOOR = 256
-"""max_tokens is never lowered below this for want of credit, unless less was asked."""
 
 SPENDING: frozenset[Reason] = frozenset({"credit", "day_cap", "month_cap"})
 """Refusals that a lower max_tokens may mend."""
@@ -129,9 +123,9 @@ class Relay:
             await self._check_context(plan)
         result = await self.book.admit(self._admission(plan))
         if isinstance(result, Refused) and (result.reason == "tokens" or result.reason in SPENDING):
-            counted = await self._counted(plan, result)
-            if counted is not None:
-                plan = counted
+            fitting = await self._fitted(plan, result)
+            if fitting is not plan:
+                plan = fitting
                 result = await self.book.admit(self._admission(plan))
         if isinstance(result, Refused):
             self.totals.refused += 1
@@ -275,40 +269,14 @@ class Relay:
             grant=plan.grant,
         )
 
-    async def _counted(self, plan: Plan, refused: Refused) -> Plan | None:
-        """The plan with the prompt counted and max_tokens lowered to what fits; None: no use."""
-        request, offer = plan.request, plan.offer
-        prompt = await self._count_at(plan.routes[0], plan)
-        if prompt is None:
-            prompt = plan.ceiling.prompt_tokens_max
-        asked = answer_tokens_max(request, offer.model)
-        lowered = asked
-        if refused.reason in SPENDING:
-            lowered = affordable_max_tokens(
-                refused.free, prompt_tokens=prompt, request=request, offer=offer
-            )
-            if lowered < min(asked, max(LOWERED_FLOOR, request.thinking_budget + 1)):
-                return None
-        bound = counted_ceiling(prompt, request, offer, max_tokens=lowered)
-        if refused.reason == "tokens" and bound.tokens >= plan.ceiling.tokens:
-            return None
-        if lowered == asked:
-            return structs.replace(plan, ceiling=bound)
-        return structs.replace(plan, ceiling=bound, max_tokens=lowered, lowered=True)
+    async def _fitted(self, plan: Plan, refused: Refused) -> Plan:
+        counted = await self._count_at(plan.routes[0], plan)
+        return await fitted(plan, refused, counted)
 
     def _refusal(self, plan: Plan, refused: Refused) -> AccountError:
-        affordable = 0
-        if refused.reason in SPENDING:
-            affordable = affordable_max_tokens(
-                refused.free,
-                prompt_tokens=plan.ceiling.prompt_tokens_max,
-                request=plan.request,
-                offer=plan.offer,
-            )
-        asked = answer_tokens_max(plan.request, plan.offer.model)
         return refusal_error(
             refused,
-            asked_tokens=asked,
-            affordable_tokens=affordable,
+            asked_tokens=answer_tokens_max(plan.request, plan.offer.model),
+            affordable_tokens=affordable(plan, refused.free) if refused.reason in SPENDING else 0,
             reserved_tokens=plan.ceiling.tokens,
         )
