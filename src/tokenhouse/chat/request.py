@@ -129,7 +129,7 @@ class Request(Struct, frozen=True, kw_only=True):
     ``body`` is the client's JSON object as received, in ``dialect``; ``fields`` are the names of its
     top-level fields. ``max_tokens`` is per choice; None means the client did not say.
     ``conversation`` builds the dialect-free form (raises CallerError where the parse left it).
-    ``thinking_budget``: tokens of the answer that the client sets apart for thinking; max_tokens stays
+    ``thinking_tokens``: tokens of the answer that the client sets apart for thinking; max_tokens stays
     above it. ``version`` and ``betas`` are what the client's headers say about its protocol, where it
     has such headers (Anthropic's ``anthropic-version`` and ``anthropic-beta``).
     """
@@ -146,6 +146,6 @@ class Request(Struct, frozen=True, kw_only=True):
     n: int = 1
     has_tools: bool = False
     has_system: bool = False
-    thinking_budget: int = 0
+    thinking_tokens: int = 0
     version: str | None = None
     betas: tuple[str, ...] = ()

@@ -74,7 +74,7 @@ def affordable(plan: Plan, free: int) -> int:
 
 def _least(request: Request, asked: int) -> int:
     """A model must be left room to answer once it has thought."""
-    return min(asked, max(LOWERED_FLOOR, request.thinking_budget + 1))
+    return min(asked, max(LOWERED_FLOOR, request.thinking_tokens + 1))
 
 
 async def _bound(plan: Plan) -> int:

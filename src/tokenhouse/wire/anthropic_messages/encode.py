@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -82,8 +83,9 @@ class _End:
 class StreamEncoder:
     """Events → server-sent events in the order of the specification.
 
-    ``prompt_tokens``: the size of the prompt as counted or estimated before it was sent; an upstream
-    that tells it when it opens (``Opened``) knows better. The last message_delta has the final word.
+    ``prompt_tokens`` tells the size of the prompt as counted or estimated; it is asked when
+    message_start is due and no upstream has told it when it opened (``Opened``), for it may cost a
+    walk over the text. The last message_delta has the final word.
     """
 
     __slots__ = (
@@ -96,13 +98,17 @@ class StreamEncoder:
         "_model",
         "_passing",
         "_prompt",
+        "_prompt_tokens",
         "_text_head",
     )
 
-    def __init__(self, *, answer_id: str, model: str, prompt_tokens: int | None = None) -> None:
+    def __init__(
+        self, *, answer_id: str, model: str, prompt_tokens: Callable[[], int] | None = None
+    ) -> None:
         self._answer_id = answer_id
         self._model = model
-        self._prompt = Usage(input=0 if prompt_tokens is None else prompt_tokens)
+        self._prompt_tokens = prompt_tokens
+        self._prompt: Usage | None = None
         self._begun = False
         self._passing = False
         self._last = b""
@@ -112,10 +118,13 @@ class StreamEncoder:
         self._text_head = b""
 
     def begin(self) -> bytes:
-        """message_start, once; empty afterwards. A keep-alive is ``begin() + PING``."""
+        """message_start, once; empty afterwards."""
         if self._begun:
             return b""
         self._begun = True
+        if self._prompt is None:
+            guess = 0 if self._prompt_tokens is None else self._prompt_tokens()
+            self._prompt = Usage(input=guess)
         return sse.event(
             "message_start",
             b'{"type":"message_start","message":{"id":%b,"type":"message","role":"assistant",'
@@ -126,6 +135,10 @@ class StreamEncoder:
                 begun_usage_json(self._prompt),
             ),
         )
+
+    def keep_alive(self) -> bytes:
+        """What a silent stream sends: a ping, behind message_start when that is still due."""
+        return self.begin() + PING
 
     def encode(self, event: Event) -> bytes:
         """The bytes to send for ``event``. UpstreamError when it says that the model failed."""
