@@ -1,8 +1,9 @@
 """Ids: a prefix that tells the kind, then 27 hex digits that sort by time.
 
 ``req_…`` a request (its hold and receipt have the same id) · ``acc_…`` an account · ``key_…`` a key ·
-``pst_…`` a posting · ``lse_…`` a lease. The answer's own id on the wire is the request's with another
-prefix (``chatcmpl-``, ``msg_``, ``resp_``, ``cmpl-``), so either finds the receipt.
+``pst_…`` a posting · ``lse_…`` a lease · ``vch_…`` a voucher · ``lot_…`` vouchers made together. The
+answer's own id on the wire is the request's with another prefix (``chatcmpl-``, ``msg_``, ``resp_``,
+``cmpl-``), so either finds the receipt.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ ACCOUNT: Final = "acc_"
 KEY: Final = "key_"
 POSTING: Final = "pst_"
 LEASE: Final = "lse_"
+VOUCHER: Final = "vch_"
+LOT: Final = "lot_"
 
 _BODY_LENGTH: Final = 27
 _HEX: Final = frozenset("0123456789abcdef")

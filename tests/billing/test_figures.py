@@ -26,6 +26,7 @@ def row(at_ms: int = SINCE, **words: object) -> ReceiptRow:
         "dialect": "openai_chat",
         "streamed": True,
         "created_ms": at_ms,
+        "ended_ms": at_ms,
         "outcome": "finished",
         "cost": 1,
         "owed": 1,

@@ -1,12 +1,58 @@
-"""Money and usage outside a request: credit, reversals, accounts, keys, receipts and sums to read.
+"""Money and usage outside a request: credit, vouchers, accounts, keys, receipts and sums to read.
 
-Knows what may be asked about money between requests, and by which name or id. Refuses to know how
-requests run, where rows live and how anything is rendered. The one door to ledger and usage for the
-control plane, the pages and the command line.
+Knows what may be asked about money between requests, by which name or id, and what an operator did.
+Refuses to know how requests run, where rows live and how anything is rendered. The one door to ledger
+and usage for the control plane, the pages and the command line.
 """
 
-from tokenhouse.billing.billing import Billing
+from tokenhouse.billing import export
+from tokenhouse.billing.billing import Billing, NewVouchers
 from tokenhouse.billing.figures import Hour, ModelFigures
-from tokenhouse.billing.port import AttemptRow, ReceiptRow, Records, UsageRow
+from tokenhouse.billing.port import Acts, Office, Records
+from tokenhouse.billing.reading import Reading
+from tokenhouse.billing.upkeep import Keep, Upkeep
+from tokenhouse.billing.values import (
+    DAY_MS,
+    HOUR_MS,
+    AttemptRow,
+    AuditRow,
+    By,
+    Dimension,
+    Funds,
+    Page,
+    PageAsked,
+    ReceiptRow,
+    Spending,
+    UsageRow,
+    Voucher,
+)
+from tokenhouse.billing.voucher import not_a_voucher, refusal
 
-__all__ = ["AttemptRow", "Billing", "Hour", "ModelFigures", "ReceiptRow", "Records", "UsageRow"]
+__all__ = [
+    "DAY_MS",
+    "HOUR_MS",
+    "Acts",
+    "AttemptRow",
+    "AuditRow",
+    "Billing",
+    "By",
+    "Dimension",
+    "Funds",
+    "Hour",
+    "Keep",
+    "ModelFigures",
+    "NewVouchers",
+    "Office",
+    "Page",
+    "PageAsked",
+    "Reading",
+    "ReceiptRow",
+    "Records",
+    "Spending",
+    "Upkeep",
+    "UsageRow",
+    "Voucher",
+    "export",
+    "not_a_voucher",
+    "refusal",
+]

@@ -1,75 +1,75 @@
-"""Billing's sentences: what an operator, a page or a program may ask about money outside a request."""
+"""Billing's acts: what an operator, or an account with a voucher, does about money outside a request."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
-from typing import TypeVar
+from dataclasses import dataclass
 
 from tokenhouse import ids
 from tokenhouse.access import Key, KeyStore, NewKey, new_key
-from tokenhouse.billing.figures import ModelFigures, figures
-from tokenhouse.billing.port import ReceiptRow, Records, UsageRow
+from tokenhouse.billing.port import Office
+from tokenhouse.billing.reading import Reading, said
+from tokenhouse.billing.values import By, Voucher
+from tokenhouse.billing.voucher import code_digest, new_code, not_a_voucher
 from tokenhouse.clock import Clock
 from tokenhouse.errors import CallerError
-from tokenhouse.ledger import (
-    Account,
-    AccountState,
-    Balance,
-    Conflict,
-    Credited,
-    Grant,
-    Ledger,
-    LedgerError,
-    Posting,
-    Verification,
-)
-from tokenhouse.money import AMOUNT_MAX
+from tokenhouse.ledger import Account, AccountState, Credited, Ledger
 
-T = TypeVar("T")
-
-FOREVER_MS = AMOUNT_MAX
-"""The end of a range without an end."""
+VOUCHERS_MAX = 10_000
+IDEMPOTENCY_KEY_MAX = 255
+HINT_LETTERS = 4
 
 
-class Billing:
-    """Accounts, keys, credit, receipts and usage, over the ports of others.
+@dataclass(frozen=True, slots=True)
+class NewVouchers:
+    """A lot just made; ``codes`` stand in the order of ``vouchers`` and are shown this once.
 
-    ``account`` is a name or an id wherever it is asked for. CallerError (404, 409, 400) says what was
-    wrong with the question; HouseError 503 that nothing could be read or written.
+    ``replayed``: the lot was there before, and its codes can't be shown again.
     """
 
-    def __init__(self, ledger: Ledger, keys: KeyStore, records: Records, clock: Clock) -> None:
-        self._ledger = ledger
+    vouchers: tuple[Voucher, ...]
+    codes: tuple[str, ...]
+    replayed: bool = False
+
+
+class Billing(Reading):
+    """Accounts, keys, credit, vouchers, receipts and usage, over the ports of others.
+
+    ``account`` is a name or an id wherever it is asked for. Every act leaves a row in the audit log,
+    in its own operation, under ``actor``. CallerError (404, 409, 400) says what was wrong with the
+    sentence; HouseError 503 that nothing could be read or written.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        keys: KeyStore,
+        office: Office,
+        clock: Clock,
+        *,
+        actor: str = "house",
+    ) -> None:
+        super().__init__(ledger, office, clock)
         self._keys = keys
-        self._records = records
-        self._clock = clock
+        self._office = office
+        self._actor = actor
 
     async def create_account(self, name: str, plan: str) -> Account:
         """A new account; 409 when the name is taken."""
-        return await _said(self._ledger.create_account(name, plan, self._clock.now_ms()))
-
-    async def account(self, account: str) -> Account:
-        """One account; 404 when there is none."""
-        found = await _said(self._ledger.find_account(account))
-        if found is None:
-            raise CallerError(
-                f"there is no account {account!r}", status=404, code="account_not_found"
-            )
-        return found
-
-    async def accounts(self) -> tuple[Account, ...]:
-        """Every account, oldest first."""
-        return await _said(self._ledger.accounts())
+        now_ms = self._clock.now_ms()
+        return await said(self._office.create_account(name, plan, now_ms, by=self._by()))
 
     async def change_account(
-        self, account: str, *, plan: str | None = None, state: AccountState | None = None
+        self,
+        account: str,
+        *,
+        plan: str | None = None,
+        state: AccountState | None = None,
+        reason: str = "",
     ) -> Account:
         """Another plan or state; its keys feel it at once."""
         id = (await self.account(account)).id
-        return await _said(self._ledger.change_account(id, plan=plan, state=state))
-
-    async def balance(self, account: str) -> Balance:
-        return await _said(self._ledger.balance((await self.account(account)).id))
+        by = self._by(reason)
+        return await said(self._office.change_account(id, plan=plan, state=state, by=by))
 
     async def credit(
         self, account: str, amount: int, *, reason: str = "", idempotency_key: str | None = None
@@ -78,28 +78,21 @@ class Billing:
 
         The transfer's id is the key, or a fresh one; by it the credit can be reversed.
         """
-        if idempotency_key == "":
-            raise CallerError("an idempotency key can't be empty", param="idempotency_key")
         now_ms = self._clock.now_ms()
-        transfer = ids.new(ids.POSTING, now_ms) if idempotency_key is None else idempotency_key
+        transfer = _key_or(idempotency_key, ids.POSTING, now_ms)
         id = (await self.account(account)).id
-        return await _said(
-            self._ledger.credit(id, amount, reason=reason, id=transfer, at_ms=now_ms)
+        return await said(
+            self._office.credit(
+                id, amount, reason=reason, id=transfer, at_ms=now_ms, by=self._by(reason)
+            )
         )
 
     async def reverse(self, transfer: str, *, reason: str) -> Credited:
-        """Take a credit, or a request's charge, back; once."""
-        return await _said(
-            self._ledger.reverse(transfer, reason=reason, at_ms=self._clock.now_ms())
-        )
-
-    async def grants(self, account: str) -> tuple[Grant, ...]:
-        """Earliest end first."""
-        return await _said(self._ledger.grants((await self.account(account)).id))
-
-    async def postings(self, account: str, *, limit: int = 100) -> tuple[Posting, ...]:
-        """Newest first."""
-        return await _said(self._ledger.postings((await self.account(account)).id, limit=limit))
+        """Take a credit, or a request's charge, back; once. A charge whose receipt was pruned is no
+        longer known by the request's id."""
+        now_ms = self._clock.now_ms()
+        by = self._by(reason)
+        return await said(self._office.reverse(transfer, reason=reason, at_ms=now_ms, by=by))
 
     async def create_key(
         self, account: str, name: str = "", *, expires_ms: int | None = None
@@ -109,65 +102,98 @@ class Billing:
         if found.state == "closed":
             raise CallerError(f"account {found.name!r} is closed", status=409, code="closed")
         made = new_key(found.id, name, now_ms=self._clock.now_ms(), expires_ms=expires_ms)
-        await _said(self._keys.add_key(made.key))
+        await said(self._office.add_key(made.key, by=self._by()))
         return made
 
     async def keys(self, account: str | None = None) -> tuple[Key, ...]:
         """An account's keys, or all, oldest first; revoked ones too."""
         id = None if account is None else (await self.account(account)).id
-        return await _said(self._keys.keys(id))
+        return await said(self._keys.keys(id))
 
     async def revoke_key(self, key: str) -> Key:
         """The key as it is now; 404 when there is none. Twice is once."""
-        revoked = await _said(self._keys.revoke_key(key, self._clock.now_ms()))
+        revoked = await said(self._office.revoke_key(key, self._clock.now_ms(), by=self._by()))
         if revoked is None:
             raise CallerError(f"there is no key {key!r}", status=404, code="key_not_found")
         return revoked
 
-    async def receipt(self, id: str, *, account: str | None = None) -> ReceiptRow:
-        """By the request's id or its answer's; 404 too when it is not ``account``'s (an id)."""
-        request = ids.request_id_of(id)
-        row = None if request is None else await self._records.receipt(request)
-        if row is None or (account is not None and row.account != account):
-            raise CallerError(
-                f"there is no receipt for {id!r}", status=404, code="receipt_not_found", param="id"
-            )
-        return row
-
-    async def receipts(
+    async def create_vouchers(
         self,
-        account: str,
+        amount: int,
         *,
-        since_ms: int = 0,
-        until_ms: int = FOREVER_MS,
-        limit: int = 100,
-    ) -> tuple[ReceiptRow, ...]:
-        """Newest first."""
-        id = (await self.account(account)).id
-        return await self._records.receipts(id, since_ms=since_ms, until_ms=until_ms, limit=limit)
+        count: int = 1,
+        expires_ms: int | None = None,
+        reason: str = "",
+        idempotency_key: str | None = None,
+    ) -> NewVouchers:
+        """``count`` codes worth ``amount`` nanodollars each. The same idempotency key again makes none:
+        the lot's id is the key, or a fresh one."""
+        if not 1 <= count <= VOUCHERS_MAX:
+            raise CallerError(f"a lot has 1 … {VOUCHERS_MAX} vouchers", param="count")
+        if amount < 1:
+            raise CallerError("a voucher is worth more than 0", param="amount")
+        now_ms = self._clock.now_ms()
+        if expires_ms is not None and expires_ms <= now_ms:
+            raise CallerError("the end of a voucher must lie ahead", param="expires")
+        lot = _key_or(idempotency_key, ids.LOT, now_ms)
+        codes = [new_code() for _ in range(count)]
+        made: list[tuple[Voucher, bytes]] = []
+        for code in codes:
+            digest = code_digest(code)
+            assert digest is not None
+            voucher = Voucher(
+                id=ids.new(ids.VOUCHER, now_ms),
+                lot=lot,
+                hint=code[-HINT_LETTERS:],
+                amount=amount,
+                reason=reason,
+                created_ms=now_ms,
+                expires_ms=expires_ms,
+            )
+            made.append((voucher, digest))
+        vouchers, replayed = await said(self._office.add_vouchers(made, by=self._by(reason)))
+        return NewVouchers(vouchers, () if replayed else tuple(codes), replayed)
 
-    async def usage(
-        self, account: str | None = None, *, since_ms: int = 0, until_ms: int = FOREVER_MS
-    ) -> tuple[UsageRow, ...]:
-        """Requests, tokens and cost by UTC day, account and model."""
-        id = None if account is None else (await self.account(account)).id
-        return await self._records.usage(id, since_ms=since_ms, until_ms=until_ms)
+    async def vouchers(self, *, before: str | None = None, limit: int = 100) -> tuple[Voucher, ...]:
+        """Newest first; ``before``: the id of the last one already seen."""
+        return await self._office.vouchers(before=before, limit=limit)
 
-    async def figures(self, *, since_ms: int, limit: int = 2000) -> Mapping[str, ModelFigures]:
-        """Model id → what its latest requests since then say; ``limit`` requests of the whole house."""
-        rows = await self._records.latest(since_ms=since_ms, limit=limit)
-        return figures(rows, since_ms=since_ms, until_ms=self._clock.now_ms() + 1)
+    async def revoke_vouchers(self, name: str, *, reason: str = "") -> tuple[Voucher, ...]:
+        """A voucher by its id, or a lot, as it is now; what was redeemed stays so. 404: no such."""
+        now_ms = self._clock.now_ms()
+        found = await self._office.revoke_vouchers(name, now_ms, by=self._by(reason))
+        if not found:
+            raise CallerError(
+                f"there is no voucher and no lot {name!r}", status=404, code="voucher_not_found"
+            )
+        return found
 
-    async def verify(self) -> Verification:
-        """Everything that must be true of the money."""
-        return await _said(self._ledger.verify())
+    async def redeem(self, code: str, account: str, *, by: str | None = None) -> Credited:
+        """Turn a code into credit of ``account``, once; the same account again is recognised.
+
+        ``by``: who does it, where it is not the actor of this door. CallerError 404
+        ``voucher_not_found``, 409 ``voucher_redeemed`` | ``voucher_revoked`` | ``voucher_expired``.
+        """
+        found = await self.account(account)
+        if found.state == "closed":
+            raise CallerError(f"account {found.name!r} is closed", status=409, code="closed")
+        digest = code_digest(code)
+        if digest is None:
+            raise not_a_voucher()
+        now_ms = self._clock.now_ms()
+        actor = self._by() if by is None else By(by)
+        return await said(self._office.redeem_voucher(digest, found.id, now_ms, by=actor))
+
+    def _by(self, reason: str = "") -> By:
+        return By(self._actor, reason)
 
 
-async def _said(sentence: Awaitable[T]) -> T:
-    """The answer, or the ledger's refusal in the caller's words."""
-    try:
-        return await sentence
-    except Conflict as error:
-        raise CallerError(str(error), status=409, code="conflict") from error
-    except LedgerError as error:
-        raise CallerError(str(error)) from error
+def _key_or(idempotency_key: str | None, prefix: str, now_ms: int) -> str:
+    """The key itself, or a fresh id; 400 for one that is empty or too long."""
+    if idempotency_key is None:
+        return ids.new(prefix, now_ms)
+    if not 1 <= len(idempotency_key) <= IDEMPOTENCY_KEY_MAX:
+        raise CallerError(
+            f"an idempotency key has 1 … {IDEMPOTENCY_KEY_MAX} characters", param="idempotency_key"
+        )
+    return idempotency_key

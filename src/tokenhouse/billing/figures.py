@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from tokenhouse.billing.port import ReceiptRow
+from tokenhouse.billing.values import ReceiptRow
 
 HOUR_MS: Final = 3_600_000
 CALLERS_FAULT: Final = frozenset((400, 404, 405, 409, 413, 415, 422))

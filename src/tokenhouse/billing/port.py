@@ -1,88 +1,30 @@
-"""What billing asks of a store, beyond the ledger and the keys: receipts and usage to read."""
+"""What billing asks of a store, beyond the ledger and the keys."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Awaitable, Sequence
+from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class AttemptRow:
-    """One try at one route; ``error`` is the code it failed with, None when it answered."""
-
-    provider: str
-    upstream_model: str
-    latency_ms: int
-    status: int | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiptRow:
-    """What one request cost and why, as it is kept. Amounts in nanodollars, times in milliseconds.
-
-    ``prompt_source`` and ``answer_source`` are None where nobody could count (a crashed request:
-    its buckets are 0, its cost is its last note).
-    """
-
-    id: str
-    account: str
-    key: str
-    model: str
-    price_version: str
-    dialect: str
-    streamed: bool
-    created_ms: int
-    outcome: Literal["finished", "cancelled", "failed", "crashed"]
-    cost: int
-    owed: int
-    lost: int
-    late: bool
-    over: bool
-    input: int
-    cache_read: int
-    cache_write: int
-    output: int
-    reasoning: int
-    images: int
-    prompt_source: Literal["reported", "counted", "estimated"] | None = None
-    answer_source: Literal["reported", "counted", "estimated"] | None = None
-    finish_reason: str | None = None
-    provider: str | None = None
-    upstream_id: str | None = None
-    attempts: tuple[AttemptRow, ...] = ()
-    latency_ms: int | None = None
-    generation_ms: int | None = None
-    error: str | None = None
-
-    @property
-    def prompt_tokens(self) -> int:
-        """All tokens of the prompt, cached ones included."""
-        return self.input + self.cache_read + self.cache_write
-
-    @property
-    def answer_tokens(self) -> int:
-        """All tokens of the answer, reasoning included."""
-        return self.output + self.reasoning
-
-
-@dataclass(frozen=True, slots=True)
-class UsageRow:
-    """One account's use of one model on one UTC day (``2026-11-22``); ``cost`` in nanodollars."""
-
-    day: str
-    account: str
-    model: str
-    requests: int
-    prompt_tokens: int
-    answer_tokens: int
-    images: int
-    cost: int
+from tokenhouse.access import Key
+from tokenhouse.billing.values import (
+    AuditRow,
+    By,
+    Funds,
+    Page,
+    PageAsked,
+    ReceiptRow,
+    Spending,
+    UsageRow,
+    Voucher,
+)
+from tokenhouse.ledger import Account, AccountState, Credited, Posting
 
 
 class Records(Protocol):
-    """Receipts and what they sum to. Ranges are unix milliseconds, the end excluded."""
+    """Receipts, postings and what they sum to. Ranges are unix milliseconds, the end excluded.
+
+    Pages with a place that is none raise CallerError 400, naming ``after``.
+    """
 
     def receipt(self, request: str) -> Awaitable[ReceiptRow | None]: ...
 
@@ -92,12 +34,102 @@ class Records(Protocol):
         """Newest first."""
         ...
 
-    def usage(
-        self, account: str | None, *, since_ms: int, until_ms: int
-    ) -> Awaitable[tuple[UsageRow, ...]]:
-        """By day, account and model; every account's when ``account`` is None."""
+    def receipts_page(self, account: str | None, asked: PageAsked) -> Awaitable[Page[ReceiptRow]]:
+        """An account's by when they began; every account's (None) in the order of their writing,
+        oldest first always."""
         ...
+
+    def postings_page(self, account: str, asked: PageAsked) -> Awaitable[Page[Posting]]: ...
 
     def latest(self, *, since_ms: int, limit: int) -> Awaitable[tuple[ReceiptRow, ...]]:
         """Of the last ``limit`` written in the house, those begun since then; in any order."""
         ...
+
+    def usage(
+        self, account: str | None, *, since_ms: int, until_ms: int, hourly: bool = False
+    ) -> Awaitable[tuple[UsageRow, ...]]:
+        """By day (or hour) begun within the range, account, key and model; every account's when
+        ``account`` is None. Equal to the sum of all receipts ever written, pruned ones too."""
+        ...
+
+    def spending(
+        self, account: str, key: str, *, day_ms: int, week_ms: int, month_ms: int
+    ) -> Awaitable[Spending]:
+        """What a key has spent, in all and since the days that begin at these times."""
+        ...
+
+    def funds(self, account: str) -> Awaitable[Funds | None]:
+        """All of it at one moment."""
+        ...
+
+    def audit(
+        self, account: str | None, *, before: int, limit: int
+    ) -> Awaitable[tuple[AuditRow, ...]]:
+        """Newest first, of seq below ``before``; every account's when ``account`` is None."""
+        ...
+
+    def fold(self, *, limit: int) -> Awaitable[int]:
+        """Add the next ``limit`` receipts to the rollups, once. → how many seqs that were."""
+        ...
+
+    def prune_receipts(self, ended_before_ms: int, *, limit: int) -> Awaitable[int]:
+        """Of the oldest ``limit`` receipts, delete those folded and ended before then. → how many."""
+        ...
+
+    def prune_hours(self, begun_before_ms: int, *, limit: int) -> Awaitable[int]:
+        """Delete ``limit`` of the hourly rollups that began before then. → how many."""
+        ...
+
+
+class Acts(Protocol):
+    """What an operator does, each act one operation with its row in the audit log. What is said twice
+    and changes nothing the second time leaves one row."""
+
+    def create_account(self, name: str, plan: str, at_ms: int, *, by: By) -> Awaitable[Account]: ...
+
+    def change_account(
+        self,
+        account: str,
+        *,
+        plan: str | None = None,
+        state: AccountState | None = None,
+        by: By,
+    ) -> Awaitable[Account]: ...
+
+    def credit(
+        self, account: str, amount: int, *, reason: str, id: str, at_ms: int, by: By
+    ) -> Awaitable[Credited]: ...
+
+    def reverse(self, transfer: str, *, reason: str, at_ms: int, by: By) -> Awaitable[Credited]: ...
+
+    def add_key(self, key: Key, *, by: By) -> Awaitable[None]: ...
+
+    def revoke_key(self, key_id: str, at_ms: int, *, by: By) -> Awaitable[Key | None]: ...
+
+    def add_vouchers(
+        self, made: Sequence[tuple[Voucher, bytes]], *, by: By
+    ) -> Awaitable[tuple[tuple[Voucher, ...], bool]]:
+        """A lot of vouchers with their digests. → (the lot's vouchers, were they there before?);
+        Conflict when the lot is known with another count, amount, reason or end."""
+        ...
+
+    def revoke_vouchers(self, name: str, at_ms: int, *, by: By) -> Awaitable[tuple[Voucher, ...]]:
+        """By a voucher's id or a lot's: all of them as they are now; none when there is none."""
+        ...
+
+    def redeem_voucher(
+        self, digest: bytes, account: str, at_ms: int, *, by: By
+    ) -> Awaitable[Credited]:
+        """Credit what it is worth, once; the same account again is recognised.
+
+        CallerError 404 ``voucher_not_found``, 409 ``voucher_redeemed`` | ``voucher_revoked`` |
+        ``voucher_expired``."""
+        ...
+
+    def vouchers(self, *, before: str | None, limit: int) -> Awaitable[tuple[Voucher, ...]]:
+        """Newest first, of ids below ``before``."""
+        ...
+
+
+class Office(Records, Acts, Protocol):
+    """Everything that billing asks of one store."""

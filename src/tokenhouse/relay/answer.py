@@ -42,6 +42,7 @@ class Answer:
         "_first_content",
         "_last_note",
         "_provider",
+        "_queued",
         "_relay",
         "admitted",
         "closed",
@@ -64,6 +65,7 @@ class Answer:
         self._error: TokenhouseError | None = None
         self._provider: str | None = None
         self._first_content: float | None = None
+        self._queued: float | None = None
         self._entered = relay.clock.monotonic()
         self._last_note = self._entered
 
@@ -93,6 +95,7 @@ class Answer:
             # Queued behind the admission, so it releases whatever that one will have held.
             self._relay.book.close(self._make_receipt("cancelled", NO_USAGE, 0), tokens=0)
             raise
+        self._queued = self._relay.clock.monotonic()
         self.meter = self._new_meter()
         return self
 
@@ -228,7 +231,7 @@ class Answer:
     def _make_receipt(self, outcome: Outcome, usage: Usage, owed: int) -> Receipt:
         plan = self.plan
         now = self._relay.clock.monotonic()
-        first = self._first_content
+        first, queued, entered = self._first_content, self._queued, self._entered
         return Receipt(
             id=plan.id,
             account=plan.caller.account,
@@ -245,7 +248,9 @@ class Answer:
             provider=self._provider,
             upstream_id=self.meter.upstream_id,
             attempts=tuple(self._attempts),
-            latency_ms=None if first is None else round((first - self._entered) * 1000),
+            queue_ms=None if queued is None else round((queued - entered) * 1000),
+            latency_ms=None if first is None else round((first - entered) * 1000),
             generation_ms=None if first is None else round((now - first) * 1000),
+            total_ms=round((now - entered) * 1000),
             error=None if self._error is None else self._error.code,
         )

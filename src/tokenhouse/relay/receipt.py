@@ -25,7 +25,9 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """``id`` is the request's. Amounts in nanodollars, times in milliseconds. Never prompt text.
 
     ``cost`` is what was charged, ``owed`` what the usage came to; they differ where the house bears
-    the rest (``lost``) or the hold had expired (``late``). ``latency_ms``: arrival to first content.
+    the rest (``lost``) or the hold had expired (``late``). ``queue_ms``: arrival to admission,
+    ``latency_ms``: arrival to first content, ``generation_ms``: from there to the end, ``total_ms``:
+    arrival to the end.
     """
 
     id: str
@@ -49,4 +51,6 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     attempts: tuple[Attempted, ...] = ()
     latency_ms: int | None = None
     generation_ms: int | None = None
+    queue_ms: int | None = None
+    total_ms: int | None = None
     error: str | None = None

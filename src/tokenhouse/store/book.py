@@ -5,7 +5,7 @@ from __future__ import annotations
 from tokenhouse.ledger import Conflict, rules
 from tokenhouse.money import AMOUNT_MAX
 from tokenhouse.relay import Admission, Admitted, Closed, Receipt, Refused
-from tokenhouse.store import money
+from tokenhouse.store import money, usage
 from tokenhouse.store.batch import AccountRow, Batch
 from tokenhouse.store.limits import Window, Windows, exceeded, remaining
 from tokenhouse.store.receipts import usage_counts
@@ -123,6 +123,7 @@ def _closed_before(batch: Batch, receipt: Receipt, detail: bytes) -> Closed:
         return Closed(0)
     settled = money.settled_before(receipt.id, ended, receipt.owed)
     if ended.state == "expired" and not ended.late:
+        usage.take_out(batch, receipt.id)
         batch.execute(
             "receipt_late",
             (
@@ -134,4 +135,5 @@ def _closed_before(batch: Batch, receipt: Receipt, detail: bytes) -> Closed:
                 detail,
             ),
         )
+        usage.put_in(batch, receipt.id)
     return Closed(settled.charged, settled.lost, settled.over, settled.late)

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tokenhouse.access import Key
-from tokenhouse.billing import ReceiptRow, UsageRow
+from tokenhouse.billing import (
+    DAY_MS,
+    HOUR_MS,
+    AuditRow,
+    Funds,
+    Page,
+    PageAsked,
+    ReceiptRow,
+    Spending,
+    UsageRow,
+    Voucher,
+)
 from tokenhouse.ledger import HOUSE, Account, Grant, LedgerError, Posting, Verification, rules
+from tokenhouse.store.audit import audit_rows
 from tokenhouse.store.keys import key_rows
+from tokenhouse.store.pages import page, posting_place
 from tokenhouse.store.receipts import ReceiptCodec, usage_rows
+from tokenhouse.store.vouchers import voucher_rows
+
+_AFTER_ALL_IDS = "~"
 
 
 class Reads:
@@ -52,15 +68,58 @@ class Reads:
     def receipts(
         self, account: str, since_ms: int, until_ms: int, limit: int
     ) -> tuple[ReceiptRow, ...]:
-        return self._codec.rows(self._all("receipts_of", account, since_ms, until_ms, limit))
+        rows = self._all("receipts_down", account, since_ms, until_ms, 0, limit)
+        return tuple(map(self._codec.row, rows))
+
+    def receipts_page(
+        self,
+        words: tuple[str, tuple[object, ...]],
+        asked: PageAsked,
+        place: Callable[[tuple[Any, ...]], str],
+    ) -> Page[ReceiptRow]:
+        """``words``: a statement and its parameters but for the limit."""
+        rows = self._all(words[0], *words[1], asked.limit + 1)
+        return page(rows, asked, self._codec.row, place)
+
+    def postings_page(
+        self, words: tuple[str, tuple[object, ...]], asked: PageAsked
+    ) -> Page[Posting]:
+        rows = self._all(words[0], *words[1], asked.limit + 1)
+        return page(rows, asked, _posting, posting_place)
 
     def latest(self, since_ms: int, limit: int) -> tuple[ReceiptRow, ...]:
-        return self._codec.rows(self._all("receipts_latest", since_ms, limit))
+        return tuple(map(self._codec.row, self._all("receipts_latest", since_ms, limit)))
 
-    def usage(self, account: str | None, since_ms: int, until_ms: int) -> tuple[UsageRow, ...]:
+    def usage(
+        self, account: str | None, since_ms: int, until_ms: int, *, hourly: bool
+    ) -> tuple[UsageRow, ...]:
+        step = HOUR_MS if hourly else DAY_MS
+        first = since_ms - since_ms % step
         if account is None:
-            return usage_rows(self._all("usage_of_all", since_ms, until_ms))
-        return usage_rows(self._all("usage_of", account, since_ms, until_ms))
+            rows = self._all("usage_hours" if hourly else "usage_days", first, until_ms)
+        else:
+            statement = "usage_hours_of" if hourly else "usage_days_of"
+            rows = self._all(statement, account, first, until_ms)
+        return usage_rows(rows)
+
+    def spending(self, account: str, key: str, starts: tuple[int, int, int]) -> Spending:
+        return Spending(*self._all("spent_by_key", account, key, *starts)[0])
+
+    def funds(self, account: str) -> Funds | None:
+        rows = self._all("funds_of", account)
+        if not rows:
+            return None
+        balance, held, used, paid = rows[0]
+        return Funds(balance, held, used, bool(paid))
+
+    def audit(self, account: str | None, before: int, limit: int) -> tuple[AuditRow, ...]:
+        if account is None:
+            return audit_rows(self._all("audit_page", before, limit))
+        return audit_rows(self._all("audit_page_of", account, before, limit))
+
+    def vouchers(self, before: str | None, limit: int) -> tuple[Voucher, ...]:
+        place = _AFTER_ALL_IDS if before is None else before
+        return voucher_rows(self._all("vouchers_page", place, limit))
 
     def verify(self) -> Verification:
         """Everything that must be true of the money, checked on one snapshot."""
@@ -84,6 +143,10 @@ class Reads:
         return self._db.execute(self._sql[statement], parameters).fetchall()
 
 
+def _posting(row: tuple[Any, ...]) -> Posting:
+    return Posting(rules.posting_id(row[0], house=False), *row)
+
+
 _CHECKS = (
     ("verify_balances", "account {0}: its balance is {1}, its postings sum to {2}"),
     ("verify_strangers", "account {0} has postings but is not there"),
@@ -93,6 +156,17 @@ _CHECKS = (
     ("verify_grants", "account {0}: {1} open grants counted, {2} there"),
     ("verify_charges", "hold {0} cost {1}, but {2} was posted"),
     ("verify_uncaused", "a charge was posted for {0}, which never was a hold"),
+    ("verify_spent", "account {0}: its usage sums to {1}, its charges to {2}"),
+    (
+        "verify_hours",
+        "account {0}, hour {1}, key {2}, model {3}: the rollup has {4} requests and {5} nanodollars"
+        " more than the receipts",
+    ),
+    (
+        "verify_days",
+        "account {0}, day {1}, key {2}, model {3}: the rollup has {4} requests and {5} nanodollars"
+        " more than its hours",
+    ),
     (
         "verify_overdrawn",
         "account {0}: balance {1} is below the {2} held, and nothing was reversed",

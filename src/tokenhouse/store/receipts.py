@@ -8,12 +8,14 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from tokenhouse.billing import AttemptRow, ReceiptRow, UsageRow
-from tokenhouse.money import AMOUNT_MAX
 from tokenhouse.relay import Admission, Attempted, Receipt
 
 Source = Literal["reported", "counted", "estimated"]
 UsageCounts = tuple[int, int, int, int, int, int]
 Row = tuple[Any, ...]
+MOST_TOKENS = 2**40
+"""More than any context has. What a provider reports beyond it is cut there, so that sums stay whole."""
+
 Tried = TypeVar("Tried", Attempted, AttemptRow)
 """An attempt, as the relay tells it and as billing reads it: the same fields."""
 
@@ -38,6 +40,8 @@ class Detail(msgspec.Struct, Generic[Tried], omit_defaults=True):
     latency_ms: int | None = None
     generation_ms: int | None = None
     error: str | None = None
+    queue_ms: int | None = None
+    total_ms: int | None = None
 
 
 class ReceiptCodec:
@@ -68,6 +72,8 @@ class ReceiptCodec:
                 receipt.latency_ms,
                 receipt.generation_ms,
                 receipt.error,
+                receipt.queue_ms,
+                receipt.total_ms,
             )
         )
 
@@ -85,6 +91,7 @@ class ReceiptCodec:
             dialect=terms.dialect,
             streamed=terms.streamed,
             created_ms=created_ms,
+            ended_ms=row[19],
             outcome=outcome,
             cost=cost,
             owed=owed,
@@ -103,17 +110,16 @@ class ReceiptCodec:
             provider=detail.provider,
             upstream_id=detail.upstream_id,
             attempts=detail.attempts,
+            queue_ms=detail.queue_ms,
             latency_ms=detail.latency_ms,
             generation_ms=detail.generation_ms,
+            total_ms=detail.total_ms,
             error=detail.error,
         )
 
-    def rows(self, rows: Iterable[Row]) -> tuple[ReceiptRow, ...]:
-        return tuple(self.row(row) for row in rows)
-
 
 def usage_counts(receipt: Receipt) -> UsageCounts:
-    """The buckets as columns; what 64 bits can't hold is cut there."""
+    """The buckets as columns; what is absurd is cut."""
     usage = receipt.usage
     counts = (
         usage.input,
@@ -123,12 +129,31 @@ def usage_counts(receipt: Receipt) -> UsageCounts:
         usage.reasoning,
         usage.images,
     )
-    if max(counts) > AMOUNT_MAX:
-        one, two, three, four, five, six = (min(count, AMOUNT_MAX) for count in counts)
+    if max(counts) > MOST_TOKENS:
+        one, two, three, four, five, six = (min(count, MOST_TOKENS) for count in counts)
         return one, two, three, four, five, six
     return counts
 
 
 def usage_rows(rows: Iterable[Row]) -> tuple[UsageRow, ...]:
-    """Rows of ``usage_of`` → what billing reads."""
-    return tuple(UsageRow(*row) for row in rows)
+    """Rows of ``usage_days`` → what billing reads."""
+    return tuple(_usage_row(*row) for row in rows)
+
+
+def _usage_row(start_ms: int, account: str, key: str, model: str, *counts: int) -> UsageRow:
+    requests, failed, input, cache_read, cache_write, output, reasoning, images, cost = counts
+    return UsageRow(
+        start_ms=start_ms,
+        account=account,
+        key=key,
+        model=model,
+        requests=requests,
+        failed=failed,
+        input=input,
+        cache_read=cache_read,
+        cache_write=cache_write,
+        output=output,
+        reasoning=reasoning,
+        images=images,
+        cost=cost,
+    )

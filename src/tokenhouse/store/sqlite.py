@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from tokenhouse import ids
 from tokenhouse.access import Caller, Key
-from tokenhouse.billing import ReceiptRow, UsageRow
+from tokenhouse.billing import By
 from tokenhouse.clock import Clock
 from tokenhouse.errors import HouseError
 from tokenhouse.ledger import (
@@ -29,12 +29,13 @@ from tokenhouse.ledger import (
     Verification,
 )
 from tokenhouse.relay import Admission, Admitted, Closed, Receipt, Refused
-from tokenhouse.store import book, keys, leases, money, schema
+from tokenhouse.store import acts, book, keys, leases, money, schema
 from tokenhouse.store.backup import backup
 from tokenhouse.store.batch import Batch
 from tokenhouse.store.checkpoint import Checkpointer
 from tokenhouse.store.limits import Windows
 from tokenhouse.store.lock import DirectoryLock
+from tokenhouse.store.office import Office
 from tokenhouse.store.reader import Reader
 from tokenhouse.store.reads import Reads
 from tokenhouse.store.receipts import ReceiptCodec
@@ -45,8 +46,8 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-class SqliteStore:
-    """``ledger.Ledger``, ``relay.Book``, ``access.KeyStore`` and ``billing.Records`` on one file.
+class SqliteStore(Office):
+    """``ledger.Ledger``, ``relay.Book``, ``access.KeyStore`` and ``billing.Office`` on one file.
 
     Verbs are queued when they are called, from the event loop that started the store, and answered
     when they are durable (``process``: survives kill -9; ``power``: also power loss). They raise
@@ -113,13 +114,20 @@ class SqliteStore:
 
     # ledger.Ledger
 
-    def create_account(self, name: str, plan: str, at_ms: int) -> asyncio.Future[Account]:
-        return self.writer.say(money.create_account, name, plan, at_ms)
+    def create_account(
+        self, name: str, plan: str, at_ms: int, *, by: By | None = None
+    ) -> asyncio.Future[Account]:
+        return self.writer.say(acts.create_account, name, plan, at_ms, by)
 
     def change_account(
-        self, account: str, *, plan: str | None = None, state: AccountState | None = None
+        self,
+        account: str,
+        *,
+        plan: str | None = None,
+        state: AccountState | None = None,
+        by: By | None = None,
     ) -> asyncio.Future[Account]:
-        return self.writer.say(money.change_account, account, plan, state)
+        return self.writer.say(acts.change_account, account, plan, state, by)
 
     def find_account(self, name_or_id: str) -> asyncio.Future[Account | None]:
         return self.writer.say(money.find_account, name_or_id)
@@ -131,12 +139,15 @@ class SqliteStore:
         return self.writer.say(money.balance, account)
 
     def credit(
-        self, account: str, amount: int, *, reason: str, id: str, at_ms: int
+        self, account: str, amount: int, *, reason: str, id: str, at_ms: int, by: By | None = None
     ) -> asyncio.Future[Credited]:
-        return self.writer.say(money.credit, account, amount, reason=reason, id=id, at_ms=at_ms)
+        words = (account, amount)
+        return self.writer.say(acts.credit, words, reason=reason, id=id, at_ms=at_ms, by=by)
 
-    def reverse(self, transfer: str, *, reason: str, at_ms: int) -> asyncio.Future[Credited]:
-        return self.writer.say(money.reverse, transfer, reason=reason, at_ms=at_ms)
+    def reverse(
+        self, transfer: str, *, reason: str, at_ms: int, by: By | None = None
+    ) -> asyncio.Future[Credited]:
+        return self.writer.say(acts.reverse, transfer, reason=reason, at_ms=at_ms, by=by)
 
     def hold(self, asked: HoldAsked) -> asyncio.Future[Held | NotEnough]:
         return self.writer.say(money.hold, asked)
@@ -181,32 +192,16 @@ class SqliteStore:
     def epoch(self) -> int:
         return self._now.callers.epoch()
 
-    def add_key(self, key: Key) -> asyncio.Future[None]:
-        return self.writer.say(keys.add_key, key)
+    def add_key(self, key: Key, *, by: By | None = None) -> asyncio.Future[None]:
+        return self.writer.say(acts.add_key, key, by)
 
     def keys(self, account: str | None = None) -> asyncio.Future[tuple[Key, ...]]:
         return self._read(self._now.reads.keys, account)
 
-    def revoke_key(self, key_id: str, at_ms: int) -> asyncio.Future[Key | None]:
-        return self.writer.say(keys.revoke_key, key_id, at_ms)
-
-    # billing.Records
-
-    def receipt(self, request: str) -> asyncio.Future[ReceiptRow | None]:
-        return self._read(self._now.reads.receipt, request)
-
-    def receipts(
-        self, account: str, *, since_ms: int, until_ms: int, limit: int
-    ) -> asyncio.Future[tuple[ReceiptRow, ...]]:
-        return self._read(self._now.reads.receipts, account, since_ms, until_ms, limit)
-
-    def usage(
-        self, account: str | None, *, since_ms: int, until_ms: int
-    ) -> asyncio.Future[tuple[UsageRow, ...]]:
-        return self._read(self._now.reads.usage, account, since_ms, until_ms)
-
-    def latest(self, *, since_ms: int, limit: int) -> asyncio.Future[tuple[ReceiptRow, ...]]:
-        return self._read(self._now.reads.latest, since_ms, limit)
+    def revoke_key(
+        self, key_id: str, at_ms: int, *, by: By | None = None
+    ) -> asyncio.Future[Key | None]:
+        return self.writer.say(acts.revoke_key, key_id, at_ms, by)
 
     async def backup(self, target: Path) -> None:
         """Copy the database to the new file ``target`` while it is written to."""
@@ -217,6 +212,10 @@ class SqliteStore:
         if self._running is None:
             raise HouseError("the store is not started", status=503, code="store_stopped")
         return self._running
+
+    @property
+    def _reads(self) -> Reads:
+        return self._now.reads
 
     def _read(self, read: Callable[P, T], *words: P.args, **named: P.kwargs) -> asyncio.Future[T]:
         running = self._now

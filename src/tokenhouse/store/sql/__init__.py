@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
-_FILES = ("money", "receipts", "keys", "leases", "verify")
+_FILES = (*("audit", "keys", "leases", "money", "receipts", "usage", "verify", "vouchers"),)
 _MARK = "-- @"
 
 

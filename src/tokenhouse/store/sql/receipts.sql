@@ -10,31 +10,41 @@ WHERE id = ?1;
 
 -- @receipt_get: one receipt by the request's id
 SELECT id, account, key, model, outcome, created_ms, cost, owed, lost, late, held, input,
-    cache_read, cache_write, output, reasoning, images, terms, detail
+    cache_read, cache_write, output, reasoning, images, terms, detail, ended_ms, seq
 FROM receipt WHERE id = ? AND key IS NOT NULL;
 
--- @receipts_of: an account's receipts, newest first
+-- @receipts_down: an account's receipts before a place, newest first
 SELECT id, account, key, model, outcome, created_ms, cost, owed, lost, late, held, input,
-    cache_read, cache_write, output, reasoning, images, terms, detail
-FROM receipt WHERE account = ? AND created_ms >= ? AND created_ms < ? AND key IS NOT NULL
-ORDER BY created_ms DESC, id DESC LIMIT ?;
+    cache_read, cache_write, output, reasoning, images, terms, detail, ended_ms, seq
+FROM receipt WHERE account = ?1 AND created_ms >= ?2 AND (created_ms, seq) < (?3, ?4)
+    AND key IS NOT NULL
+ORDER BY created_ms DESC, seq DESC LIMIT ?5;
+
+-- @receipts_up: an account's receipts after a place, oldest first
+SELECT id, account, key, model, outcome, created_ms, cost, owed, lost, late, held, input,
+    cache_read, cache_write, output, reasoning, images, terms, detail, ended_ms, seq
+FROM receipt WHERE account = ?1 AND created_ms < ?2 AND (created_ms, seq) > (?3, ?4)
+    AND key IS NOT NULL
+ORDER BY created_ms, seq LIMIT ?5;
+
+-- @receipts_written: every account's receipts after a place, in the order of their writing
+SELECT id, account, key, model, outcome, created_ms, cost, owed, lost, late, held, input,
+    cache_read, cache_write, output, reasoning, images, terms, detail, ended_ms, seq
+FROM receipt WHERE seq > ?1 AND created_ms >= ?2 AND created_ms < ?3 AND key IS NOT NULL
+ORDER BY seq LIMIT ?4;
 
 -- @receipts_latest: of the last receipts written in the house, those begun since then
 SELECT id, account, key, model, outcome, created_ms, cost, owed, lost, late, held, input,
-    cache_read, cache_write, output, reasoning, images, terms, detail
-FROM (SELECT * FROM receipt ORDER BY rowid DESC LIMIT ?2)
+    cache_read, cache_write, output, reasoning, images, terms, detail, ended_ms, seq
+FROM (SELECT * FROM receipt ORDER BY seq DESC LIMIT ?2)
 WHERE created_ms >= ?1 AND key IS NOT NULL;
 
--- @usage_of: an account's requests, tokens and cost per UTC day and model
-SELECT date(created_ms / 1000, 'unixepoch') AS day, account, model, count(*),
-    sum(input + cache_read + cache_write), sum(output + reasoning),
-    sum(images), sum(cost)
-FROM receipt WHERE account = ?1 AND created_ms >= ?2 AND created_ms < ?3 AND key IS NOT NULL
-GROUP BY day, account, model ORDER BY day, account, model;
+-- @postings_down: an account's postings before a place, newest first
+SELECT id, account, amount, kind, at_ms, reason FROM transfer
+WHERE account = ?1 AND at_ms >= ?2 AND (at_ms, id, kind) < (?3, ?4, ?5)
+ORDER BY at_ms DESC, id DESC, kind DESC LIMIT ?6;
 
--- @usage_of_all: every account's requests, tokens and cost per UTC day and model
-SELECT date(created_ms / 1000, 'unixepoch') AS day, account, model, count(*),
-    sum(input + cache_read + cache_write), sum(output + reasoning),
-    sum(images), sum(cost)
-FROM receipt WHERE created_ms >= ?1 AND created_ms < ?2 AND key IS NOT NULL
-GROUP BY day, account, model ORDER BY day, account, model;
+-- @postings_up: an account's postings after a place, oldest first
+SELECT id, account, amount, kind, at_ms, reason FROM transfer
+WHERE account = ?1 AND at_ms < ?2 AND (at_ms, id, kind) > (?3, ?4, ?5)
+ORDER BY at_ms, id, kind LIMIT ?6;

@@ -37,9 +37,10 @@ FROM receipt LEFT JOIN transfer ON transfer.account = receipt.account
     AND transfer.kind IN ('settle', 'expire')
 WHERE receipt.cost <> coalesce(-transfer.amount, 0);
 
--- @verify_uncaused: charges of no ended hold
+-- @verify_uncaused: charges of no ended hold, since the last that was pruned
 SELECT transfer.id FROM transfer LEFT JOIN receipt ON receipt.id = transfer.id
-WHERE transfer.kind IN ('settle', 'expire') AND receipt.id IS NULL;
+WHERE transfer.kind IN ('settle', 'expire') AND receipt.id IS NULL
+    AND transfer.at_ms > (SELECT value FROM meta WHERE name = 'pruned_ended_ms');
 
 -- @verify_overdrawn: accounts below zero though nothing of theirs was ever reversed
 SELECT id, balance, held FROM account

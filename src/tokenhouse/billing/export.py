@@ -1,0 +1,96 @@
+"""Receipts and postings as lines for other programs: CSV with a header, or one JSON object a line.
+
+Amounts are whole nanodollars, times are RFC 3339 in UTC. A field, once named, keeps its meaning; new
+ones go last.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal
+
+from tokenhouse.billing.values import ReceiptRow
+from tokenhouse.ledger import Posting
+
+Form = Literal["csv", "ndjson"]
+
+RECEIPT_FIELDS: Final = (
+    *("id", "created_at", "ended_at", "account", "key", "model", "outcome", "streamed", "dialect"),
+    *("finish_reason", "cost", "owed", "lost", "late", "over_hold", "price_version"),
+    *("input", "cache_read", "cache_write", "output", "reasoning", "images"),
+    *("prompt_source", "answer_source", "provider", "upstream_id", "attempts"),
+    *("queue_ms", "latency_ms", "generation_ms", "total_ms", "error"),
+)
+
+POSTING_FIELDS: Final = ("id", "transfer", "account", "amount", "kind", "at", "reason")
+
+
+def receipt_fields(row: ReceiptRow) -> dict[str, object]:
+    """A receipt by RECEIPT_FIELDS; ``attempts`` is a list of objects."""
+    told = {name: getattr(row, name) for name in RECEIPT_FIELDS if hasattr(row, name)}
+    told |= {
+        "created_at": utc(row.created_ms),
+        "ended_at": utc(row.ended_ms),
+        "over_hold": row.over,
+        "attempts": [
+            {
+                "provider": attempt.provider,
+                "model": attempt.upstream_model,
+                "outcome": attempt.outcome,
+                "latency_ms": attempt.latency_ms,
+                "status": attempt.status,
+                "error": attempt.error,
+            }
+            for attempt in row.attempts
+        ],
+    }
+    return {name: told[name] for name in RECEIPT_FIELDS}
+
+
+def posting_fields(posting: Posting) -> dict[str, object]:
+    """A posting by POSTING_FIELDS."""
+    return {
+        "id": posting.id,
+        "transfer": posting.transfer,
+        "account": posting.account,
+        "amount": posting.amount,
+        "kind": posting.kind,
+        "at": utc(posting.at_ms),
+        "reason": posting.reason,
+    }
+
+
+def head(form: Form, names: Sequence[str]) -> str:
+    """What stands before the first line."""
+    return _csv([names]) if form == "csv" else ""
+
+
+def lines(form: Form, rows: Iterable[Mapping[str, object]]) -> str:
+    """Rows as text, each with its newline. In CSV a list is JSON in one cell, None is empty."""
+    if form == "csv":
+        return _csv([_cell(value) for value in row.values()] for row in rows)
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def utc(ms: int) -> str:
+    """Unix milliseconds → ``2026-11-22T17:20:34.123Z``."""
+    moment = datetime.datetime.fromtimestamp(ms / 1000, datetime.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _csv(rows: Iterable[Iterable[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else value

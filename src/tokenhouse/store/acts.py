@@ -1,0 +1,84 @@
+"""What an operator does: a verb of the ledger or of the keys, and its row in the audit log, as one
+operation. A verb that changes nothing (said before, undone already) leaves no second row.
+
+``by`` is None where nobody acts for the house: tests and simulations of the ledger alone.
+"""
+
+from __future__ import annotations
+
+from tokenhouse.access import Key
+from tokenhouse.billing import By
+from tokenhouse.ledger import Account, AccountState, Credited
+from tokenhouse.store import keys, money
+from tokenhouse.store.audit import Facts, record
+from tokenhouse.store.batch import Batch
+
+
+def create_account(batch: Batch, name: str, plan: str, at_ms: int, by: By | None) -> Account:
+    made = money.create_account(batch, name, plan, at_ms)
+    if by is not None:
+        after = {"name": made.name, "plan": made.plan, "state": made.state}
+        record(batch, by, "accounts create", made.id, account=made.id, change=(None, after))
+    return made
+
+
+def change_account(
+    batch: Batch, id: str, plan: str | None, state: AccountState | None, by: By | None
+) -> Account:
+    batch.known(id)
+    old = Account(*batch.execute("account_find", (id,)).fetchone())
+    changed = money.change_account(batch, id, plan, state)
+    before = {"plan": old.plan, "state": old.state}
+    after = {"plan": changed.plan, "state": changed.state}
+    if by is not None and before != after:
+        record(batch, by, "accounts change", id, account=id, change=(before, after))
+    return changed
+
+
+def credit(
+    batch: Batch, words: tuple[str, int], *, reason: str, id: str, at_ms: int, by: By | None
+) -> Credited:
+    """``words``: the account and the amount."""
+    credited = money.credit(batch, *words, reason=reason, id=id, at_ms=at_ms)
+    _record_credited(batch, "credit", credited, by)
+    return credited
+
+
+def reverse(batch: Batch, transfer: str, *, reason: str, at_ms: int, by: By | None) -> Credited:
+    credited = money.reverse(batch, transfer, reason=reason, at_ms=at_ms)
+    _record_credited(batch, "ledger reverse", credited, by)
+    return credited
+
+
+def add_key(batch: Batch, key: Key, by: By | None) -> None:
+    keys.add_key(batch, key)
+    if by is not None:
+        record(batch, by, "keys create", key.id, account=key.account, change=(None, _facts(key)))
+
+
+def revoke_key(batch: Batch, id: str, at_ms: int, by: By | None) -> Key | None:
+    found = batch.execute("key_get", (id,)).fetchone()
+    revoked = keys.revoke_key(batch, id, at_ms)
+    if by is not None and found is not None and revoked is not None:
+        before, after = _facts(Key(*found)), _facts(revoked)
+        if before != after:
+            record(batch, by, "keys revoke", id, account=revoked.account, change=(before, after))
+    return revoked
+
+
+def _record_credited(batch: Batch, act: str, credited: Credited, by: By | None) -> None:
+    if by is None or credited.replayed:
+        return
+    before = {"balance": credited.balance - credited.amount}
+    after = {"balance": credited.balance, "amount": credited.amount}
+    record(batch, by, act, credited.id, account=credited.account, change=(before, after))
+
+
+def _facts(key: Key) -> Facts:
+    """A key without its digest."""
+    return {
+        "name": key.name,
+        "hint": key.hint,
+        "expires_ms": key.expires_ms,
+        "revoked_ms": key.revoked_ms,
+    }

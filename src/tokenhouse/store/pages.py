@@ -1,0 +1,82 @@
+"""Pages of long lists, by the key of the last row: a place stays good while rows come and go.
+
+A place is text that only the store reads: ``TIME.SEQ`` for an account's receipts, ``SEQ`` for every
+account's, ``TIME.KIND.ID`` for postings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+from tokenhouse.billing import Page, PageAsked
+from tokenhouse.errors import CallerError
+from tokenhouse.money import AMOUNT_MAX
+
+Row = tuple[Any, ...]
+T = TypeVar("T")
+_CREATED, _SEQ = 5, 20
+"""Where they stand in a row of ``receipt_get``."""
+
+
+def of_receipts(account: str | None, asked: PageAsked) -> tuple[str, tuple[object, ...]]:
+    """→ (statement, its parameters but for the limit)"""
+    if account is None:
+        after = 0 if asked.after is None else _whole(asked.after)
+        return "receipts_written", (after, asked.since_ms, asked.until_ms)
+    after_time, after_seq = asked.since_ms if asked.oldest_first else asked.until_ms, 0
+    if asked.after is not None:
+        time, _, seq = asked.after.partition(".")
+        after_time, after_seq = _whole(time), _whole(seq)
+    if asked.oldest_first:
+        return "receipts_up", (account, asked.until_ms, after_time, after_seq)
+    return "receipts_down", (account, asked.since_ms, after_time, after_seq)
+
+
+def of_postings(account: str, asked: PageAsked) -> tuple[str, tuple[object, ...]]:
+    """→ (statement, its parameters but for the limit)"""
+    place = (asked.since_ms if asked.oldest_first else asked.until_ms, "", "")
+    if asked.after is not None:
+        time, _, rest = asked.after.partition(".")
+        kind, _, id = rest.partition(".")
+        if not kind or not id:
+            _no_place(asked.after)
+        place = (_whole(time), id, kind)
+    if asked.oldest_first:
+        return "postings_up", (account, asked.until_ms, *place)
+    return "postings_down", (account, asked.since_ms, *place)
+
+
+def page(
+    rows: Sequence[Row], asked: PageAsked, read: Callable[[Row], T], place: Callable[[Row], str]
+) -> Page[T]:
+    """Rows read with a limit of one more than asked → the page."""
+    shown = rows[: asked.limit]
+    last = place(shown[-1]) if shown else asked.after
+    return Page(tuple(map(read, shown)), last if len(rows) > len(shown) else None, last)
+
+
+def receipt_place(row: Row) -> str:
+    return f"{row[_CREATED]}.{row[_SEQ]}"
+
+
+def written_place(row: Row) -> str:
+    return str(row[_SEQ])
+
+
+def posting_place(row: Row) -> str:
+    id, _, _, kind, at_ms, _ = row
+    return f"{at_ms}.{kind}.{id}"
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal() or not text.isascii() or len(text) > 19 or int(text) > AMOUNT_MAX:
+        _no_place(text)
+    return int(text)
+
+
+def _no_place(text: str) -> NoReturn:
+    raise CallerError(
+        f"{text!r} is no place in this list; give 'after' as the page before told it.",
+        param="after",
+    )
