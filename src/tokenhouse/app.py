@@ -182,6 +182,7 @@ class House:
         return {
             "tokenhouse_requests_admitted_total": totals.admitted,
             "tokenhouse_requests_refused_total": totals.refused,
+            "tokenhouse_requests_waiting": len(self.relay.waiting),
             "tokenhouse_attempts_failed_total": sum(totals.failed_attempts.values()),
             "tokenhouse_models_ready": sum(map(self.relay.can_answer, self.catalogue.models)),
         }

@@ -70,7 +70,12 @@ class _Serving:
         self._reload = reload
 
     async def run(self, settings: ServerSettings, bound: socket.socket) -> int:
-        server = uvicorn_server(self._house, settings, started=self._announce)
+        server = uvicorn_server(
+            self._house,
+            settings,
+            started=self._announce,
+            stopping=self._house.relay.refuse_waiting,
+        )
         if self._reload is not None and hasattr(signal, "SIGHUP"):
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGHUP, self._read_again)

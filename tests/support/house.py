@@ -110,7 +110,12 @@ async def serving(
     async def say() -> None:
         started.set()
 
-    server = uvicorn_server(house, ServerSettings(port=port, shutdown_grace_s=5), started=say)
+    server = uvicorn_server(
+        house,
+        ServerSettings(port=port, shutdown_grace_s=5),
+        started=say,
+        stopping=house.relay.refuse_waiting,
+    )
     # not serve(): the signals stay the test runner's
     task = asyncio.create_task(server._serve([bound]))  # pyright: ignore[reportPrivateUsage]
     waiting = asyncio.create_task(started.wait())

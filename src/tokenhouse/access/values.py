@@ -9,12 +9,14 @@ import msgspec
 
 
 class Limits(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What an account may ask for: per minute, and at once. ``queue_depth``: how many may wait."""
+    """What an account may ask for: per minute, and at once. ``queue_depth``: how many over that may
+    wait for their turn, each ``queue_wait_s`` seconds at most."""
 
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     concurrent_requests: int | None = None
     queue_depth: int | None = None
+    queue_wait_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,11 +127,17 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """Says ``started`` once it listens."""
+    """Says ``started`` once it listens, and ``stopping`` as it begins to end."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        started: Callable[[], Awaitable[None]],
+        stopping: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__(config)
         self._say_started = started
+        self._say_stopping = stopping
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -150,6 +156,11 @@ class Server(uvicorn.Server):
         if self.started:
             await self._say_started()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._say_stopping is not None:
+            self._say_stopping()
+        await super().shutdown(sockets)
+
 
 def listen(settings: ServerSettings) -> socket.socket:
     """A bound socket; OSError when the address is taken or not ours."""
@@ -165,7 +176,11 @@ def listen(settings: ServerSettings) -> socket.socket:
 
 
 def uvicorn_server(
-    app: Any, settings: ServerSettings, *, started: Callable[[], Awaitable[None]]
+    app: Any,
+    settings: ServerSettings,
+    *,
+    started: Callable[[], Awaitable[None]],
+    stopping: Callable[[], None] | None = None,
 ) -> Server:
     """A server for ``app``: httptools, uvloop where there is one, no access log (it prints queries)."""
 
@@ -186,4 +201,4 @@ def uvicorn_server(
         timeout_graceful_shutdown=settings.shutdown_grace_s,
         backlog=2048,
     )
-    return Server(config, started)
+    return Server(config, started, stopping)

@@ -68,6 +68,7 @@ def read_plans(reader: Reader, tables: Mapping[str, object]) -> tuple[Plan, ...]
                 tokens_per_minute=row.tokens_per_minute,
                 concurrent_requests=row.concurrent_requests,
                 queue_depth=row.queue_depth,
+                queue_wait_s=row.queue_wait_s,
                 free_requests_per_day=row.free_requests_per_day,
             )
         )

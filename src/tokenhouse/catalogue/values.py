@@ -181,6 +181,7 @@ class Plan:
     tokens_per_minute: int | None = None
     concurrent_requests: int | None = None
     queue_depth: int | None = None
+    queue_wait_s: float = 30.0
     free_requests_per_day: int | None = None
 
 

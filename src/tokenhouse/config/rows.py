@@ -209,6 +209,9 @@ class PlanRow:
         int | None,
         Key("Requests over that which may wait instead of a 429.", form="whole number", shown="0"),
     ] = None
+    queue_wait_s: Annotated[
+        float, Key("How long one of them waits; then it gets the 429.", within=(0.1, 3600))
+    ] = 30.0
     free_requests_per_day: Annotated[
         int | None,
         Key(

@@ -93,7 +93,7 @@ class Answer:
             self.plan, self.admitted = await self._relay.admit(self.plan)
         except asyncio.CancelledError:
             # Queued behind the admission, so it releases whatever that one will have held.
-            self._relay.book.close(self._make_receipt("cancelled", NO_USAGE, 0), tokens=0)
+            self._relay.close(self._make_receipt("cancelled", NO_USAGE, 0), tokens=0)
             raise
         self._queued = self._relay.clock.monotonic()
         self.meter = self._new_meter()
@@ -213,7 +213,7 @@ class Answer:
         owed = self._relay.cost(self.plan, usage) if owing else 0
         self.receipt = receipt = self._make_receipt(outcome, usage, owed)
         tokens = usage.prompt_tokens + usage.answer_tokens
-        return self._relay.book.close(receipt, tokens=tokens)
+        return self._relay.close(receipt, tokens=tokens)
 
     def _record(
         self, provider: str, upstream_model: str, started: float, error: TokenhouseError | None

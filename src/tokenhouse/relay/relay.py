@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from tokenhouse.access import Caller, Limits
@@ -22,20 +22,30 @@ from tokenhouse.catalogue import Plan as AccountPlan
 from tokenhouse.chat import Request, Usage
 from tokenhouse.clock import Clock
 from tokenhouse.errors import AccountError, CallerError, HouseError, TokenhouseError, UpstreamError
+from tokenhouse.money import AMOUNT_MAX
 from tokenhouse.providers import Call, Provider
 from tokenhouse.relay.afford import affordable, fitted
 from tokenhouse.relay.answer import Answer
 from tokenhouse.relay.fit import Counted, check_context, check_max_tokens, may_exceed
 from tokenhouse.relay.meter import Meter, TokenCounter
 from tokenhouse.relay.plan import Months, Plan
-from tokenhouse.relay.port import Admission, Admitted, Book, Reason, Refused
+from tokenhouse.relay.port import Admission, Admitted, Book, Closed, Reason, Refused
+from tokenhouse.relay.receipt import Receipt
 from tokenhouse.relay.refusal import refusal_error
+from tokenhouse.relay.waiting import Waiting
 from tokenhouse.routing import Health, choose
 
 log = logging.getLogger("tokenhouse.relay")
 
 SPENDING: frozenset[Reason] = frozenset({"credit", "day_cap", "month_cap"})
 """Refusals that a lower max_tokens may mend."""
+
+LARGE_SHARE = 4
+"""A request that could take more than this share of the tokens per minute has its prompt counted
+first: a bound from bytes alone would keep others out for what it never uses."""
+
+_LARGE = Refused("tokens", AMOUNT_MAX)
+"""As if the tokens had not fitted and money were no question: nothing is lowered."""
 
 _NO_PLAN = AccountPlan(name="")
 
@@ -72,6 +82,7 @@ class Relay:
         self.clock = clock
         self.health = health
         self.totals = RelayTotals()
+        self.waiting = Waiting()
         self._counters = counters or {}
         self._months = Months()
         self._random = random.Random()
@@ -116,22 +127,34 @@ class Relay:
 
     async def admit(self, plan: Plan) -> tuple[Plan, Admitted]:
         """Limits and hold in one operation; when it does not fit, once more with the prompt counted.
+        Over the account's concurrency it waits where the plan has a queue.
 
         Returns the plan as admitted (max_tokens may be lowered). Raises AccountError, nothing held.
         """
         if may_exceed(plan.ceiling.prompt_tokens_max, plan.request, plan.offer.model):
             await self._check_context(plan)
-        result = await self.book.admit(self._admission(plan))
-        if isinstance(result, Refused) and (result.reason == "tokens" or result.reason in SPENDING):
-            fitting = await self._fitted(plan, result)
-            if fitting is not plan:
-                plan = fitting
-                result = await self.book.admit(self._admission(plan))
+        limit = plan.limits.tokens_per_minute
+        if limit is not None and plan.ceiling.tokens * LARGE_SHARE > limit:
+            plan = await self._fitted(plan, _LARGE)
+        if plan.limits.queue_depth:
+            plan, result = await self.waiting.admit(plan, self._ask)
+        else:
+            plan, result = await self._ask(plan)
         if isinstance(result, Refused):
             self.totals.refused += 1
             raise self._refusal(plan, result)
         self.totals.admitted += 1
         return plan, result
+
+    def close(self, receipt: Receipt, *, tokens: int) -> Awaitable[Closed]:
+        """``Book.close``; whoever waits for its place asks behind it."""
+        closed = self.book.close(receipt, tokens=tokens)
+        self.waiting.ended(receipt.account)
+        return closed
+
+    def refuse_waiting(self) -> None:
+        """The house shuts down: whoever waits to be admitted is refused (503), now and from now on."""
+        self.waiting.close()
 
     def cost(self, plan: Plan, usage: Usage) -> int:
         """Nanodollars for ``usage`` under the price that the plan was made with."""
@@ -194,6 +217,7 @@ class Relay:
                 tokens_per_minute=account_plan.tokens_per_minute,
                 concurrent_requests=account_plan.concurrent_requests,
                 queue_depth=account_plan.queue_depth,
+                queue_wait_s=account_plan.queue_wait_s,
             ),
             grant=self._months.grant_due(account_plan, now_ms),
             count=None if tokenizer is None else self._counters.get(tokenizer),
@@ -269,8 +293,20 @@ class Relay:
             grant=plan.grant,
         )
 
+    async def _ask(self, plan: Plan) -> tuple[Plan, Admitted | Refused]:
+        result = await self.book.admit(self._admission(plan))
+        if isinstance(result, Refused) and (result.reason == "tokens" or result.reason in SPENDING):
+            fitting = await self._fitted(plan, result)
+            if fitting is not plan:
+                plan = fitting
+                result = await self.book.admit(self._admission(plan))
+        return plan, result
+
     async def _fitted(self, plan: Plan, refused: Refused) -> Plan:
-        counted = await self._count_at(plan.routes[0], plan)
+        counted: int | None = None
+        route = plan.routes[0]
+        if refused is not _LARGE or self.providers[route.provider].counts_here:
+            counted = await self._count_at(route, plan)
         return await fitted(plan, refused, counted)
 
     def _refusal(self, plan: Plan, refused: Refused) -> AccountError:
