@@ -50,12 +50,29 @@ from tokenhouse.providers.base import Call
 
 def engine_conversation(conversation: Conversation, system: str | None) -> EngineConversation:
     turns = [] if system is None else [Turn("system", system)]
+    late: list[Turn] = []
     for index, message in enumerate(conversation.messages):
-        turns.append(_turn(message, index))
+        turn = _turn(message, index)
+        if turn.role == "system" and turns and turns[-1].role in ("assistant", "tool"):
+            late.append(_reminder(turn))
+        else:
+            if late and turn.role != "tool":
+                turns += late
+                late.clear()
+            turns.append(turn)
+    turns += late
     tools = () if conversation.tool_choice.mode == "none" else conversation.tools
     return EngineConversation(
         tuple(turns), tuple(map(_tool, tools)), continue_last=conversation.continue_last
     )
+
+
+def _reminder(turn: Turn) -> Turn:
+    """A system message where the format takes none (behind an answer or a result): the user's, marked.
+    Results of calls that wait go before it. What it becomes depends on what stands before it alone, so
+    that a conversation that grows keeps its prompt's beginning, and with it the cache."""
+    text = turn.text if isinstance(turn.text, str) else "\n\n".join(filter(None, turn.text))
+    return Turn("user", f"<system-reminder>\n{text}\n</system-reminder>")
 
 
 def _turn(message: Message, index: int) -> Turn:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import ClassVar, Protocol
 
 from msgspec import structs
 
@@ -26,7 +27,8 @@ from tokenhouse.transport import (
 )
 from tokenhouse.wire import openai_chat
 
-_ERROR_BYTES_MAX = 64 * 1024
+ERROR_BYTES_MAX = 64 * 1024
+"""What is read of a refusal's body."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +118,22 @@ class OpenAIProvider:
         """The client is shared; whoever made it closes it."""
 
 
+class Reader(Protocol):
+    """Bytes of a stream → events; see ``wire``'s dialects."""
+
+    def feed(self, data: bytes) -> Sequence[Event]: ...
+
+    def check(self) -> None: ...
+
+    def closed(self) -> Sequence[Event]: ...
+
+
 class Passing:
     """A running answer of an OpenAI-shaped provider, in either lane, streamed or whole."""
 
     __slots__ = ("_answer", "_call", "_lossless", "_opened", "_reader", "_streamed")
+
+    id_header: ClassVar[bytes] = b"x-request-id"
 
     def __init__(self, answer: Answer, call: Call, *, lossless: bool) -> None:
         self._answer = answer
@@ -130,13 +144,13 @@ class Passing:
         # A provider that does not stream answers a streamed request with JSON: take it whole.
         asked = call.request.stream or not lossless
         self._streamed = asked and not kind.startswith(b"application/json")
-        self._reader = _reader(call, lossless=lossless) if self._streamed else None
+        self._reader = self._new_reader() if self._streamed else None
 
     async def read(self) -> Sequence[Event]:
         events: list[Event] = []
         if not self._opened:
             self._opened = True
-            upstream_id = self._answer.header(b"x-request-id")
+            upstream_id = self._answer.header(self.id_header)
             name = None if upstream_id is None else upstream_id.decode("latin-1")[:128]
             events.append(Opened(name))
         try:
@@ -158,24 +172,24 @@ class Passing:
     async def aclose(self) -> None:
         await self._answer.aclose()
 
-    def _whole(self, body: bytes) -> list[Event]:
+    def _whole(self, body: bytes) -> Sequence[Event]:
         call = self._call
         if self._lossless and not call.request.stream:
             return openai_chat.pass_whole(body, answer_id=call.answer_id, model=call.public_model)
         return openai_chat.translate_whole(body, answer_id=call.answer_id, model=call.public_model)
 
-
-def _reader(call: Call, *, lossless: bool) -> openai_chat.StreamReader:
-    if lossless:
-        return openai_chat.PassingReader(
-            answer_id=call.answer_id,
-            model=call.public_model,
-            upstream_model=call.upstream_model,
-            include_usage=call.request.include_usage,
+    def _new_reader(self) -> Reader:
+        call = self._call
+        if self._lossless:
+            return openai_chat.PassingReader(
+                answer_id=call.answer_id,
+                model=call.public_model,
+                upstream_model=call.upstream_model,
+                include_usage=call.request.include_usage,
+            )
+        return openai_chat.TranslatingReader(
+            answer_id=call.answer_id, model=call.public_model, upstream_model=call.upstream_model
         )
-    return openai_chat.TranslatingReader(
-        answer_id=call.answer_id, model=call.public_model, upstream_model=call.upstream_model
-    )
 
 
 def _passed_body(call: Call) -> bytes:
@@ -183,7 +197,7 @@ def _passed_body(call: Call) -> bytes:
         call.request,
         model=call.upstream_model,
         max_tokens=call.max_tokens,
-        defaults=_defaults(call.defaults),
+        defaults=default_fields(call.defaults),
         system_prompt=call.system_prompt,
     )
 
@@ -193,17 +207,20 @@ def _built_body(call: Call) -> bytes:
     if call.system_prompt is not None:
         first = Message("system", (TextPart(call.system_prompt),))
         conversation = structs.replace(conversation, messages=(first, *conversation.messages))
+    if not call.reasons:
+        conversation = structs.replace(conversation, reasoning_effort=None, thinking=None)
     return openai_chat.build_upstream_body(
         conversation,
         model=call.upstream_model,
         stream=True,
         max_tokens=call.max_tokens,
         n=call.request.n,
-        defaults=_defaults(call.defaults),
+        defaults=default_fields(call.defaults),
     )
 
 
-def _defaults(sampling: Sampling) -> dict[str, float] | None:
+def default_fields(sampling: Sampling) -> dict[str, float] | None:
+    """A model's own sampling values by name; None where it has none."""
     if sampling == _NOTHING:
         return None
     found = {
@@ -220,19 +237,20 @@ _NOTHING = Sampling()
 async def _refusal(answer: Answer, call: Call) -> TokenhouseError:
     """The error behind an answer that is not 200."""
     try:
-        body = await answer.read_all(_ERROR_BYTES_MAX)
+        body = await answer.read_all(ERROR_BYTES_MAX)
     except TransportError:
         body = b""
     return openai_chat.upstream_error(
         answer.status,
         body,
-        retry_after_s=_retry_after_s(answer),
+        retry_after_s=retry_after_s(answer),
         upstream_model=call.upstream_model,
         public_model=call.public_model,
     )
 
 
-def _retry_after_s(answer: Answer) -> float | None:
+def retry_after_s(answer: Answer) -> float | None:
+    """The seconds of a Retry-After header, None where there is none."""
     value = answer.header(b"retry-after")
     if value is not None and value.isdigit():
         return float(value[:9])
