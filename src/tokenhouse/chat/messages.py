@@ -94,6 +94,7 @@ Part = (
     | RedactedPart
     | CallPart
     | ResultPart
+    | ToolReferencePart
     | OpaquePart
 )
 

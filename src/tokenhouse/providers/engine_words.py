@@ -90,7 +90,7 @@ def _turn(message: Message, index: int) -> Turn:
                 texts += [_said(inner, index) for inner in part.parts]
             case ReasoningPart() | RedactedPart():
                 pass  # another model's thoughts are not this model's to read
-            case ImagePart() | DocumentPart() | OpaquePart():
+            case ImagePart() | DocumentPart() | ToolReferencePart() | OpaquePart():
                 texts.append(_said(part, index))
     role = "system" if message.role == "developer" else message.role
     text = texts[0] if len(texts) == 1 else tuple(texts)

@@ -1,11 +1,12 @@
 """Request bodies: bytes → typed shapes, with every fault as a CallerError that names field and mend.
 
-Shared by all dialects. ``param`` is the path as OpenAI writes it (``messages[0].content``), or None
-where the body as a whole is wrong (``invalid_json``).
+Shared by all dialects. ``param`` is the path as OpenAI writes it (``messages[0].content``) unless a
+dialect brings words of its own, or None where the body as a whole is wrong (``invalid_json``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 import msgspec
@@ -39,12 +40,19 @@ _RAW: Final = msgspec.json.Decoder(RawFields)
 _KEY: Final = msgspec.json.Decoder(_KeyBody)
 
 
-def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """``body`` as ``decoder``'s type. CallerError 400 for whatever is wrong with it."""
+def decode(
+    decoder: msgspec.json.Decoder[T],
+    body: bytes,
+    refusal: Callable[[str], CallerError] | None = None,
+) -> T:
+    """``body`` as ``decoder``'s type. CallerError 400 for whatever is wrong with it.
+
+    ``refusal`` makes the error of what the decoder says of a field; default: as OpenAI words it.
+    """
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise _validation_error(str(error)) from None
+        raise (refusal or _validation_error)(str(error)) from None
     except RecursionError:
         raise _invalid_json("it is nested too deeply") from None
     except UnicodeDecodeError:

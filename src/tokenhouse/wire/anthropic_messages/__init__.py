@@ -12,14 +12,18 @@ from tokenhouse.wire.anthropic_messages.errors import (
     in_band_error,
     upstream_error,
 )
+from tokenhouse.wire.anthropic_messages.request import MessagesRequest, parse, parse_count
 
 __all__ = [
     "PING",
     "THINKING_SIGNATURE",
+    "MessagesRequest",
     "StreamEncoder",
     "WholeEncoder",
     "error_body",
     "error_status",
     "in_band_error",
+    "parse",
+    "parse_count",
     "upstream_error",
 ]

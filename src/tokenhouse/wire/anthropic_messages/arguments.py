@@ -36,6 +36,18 @@ def object_of(text: str) -> bytes:
     return msgspec.json.encode({INVALID: text})
 
 
+def text_of(value: bytes | msgspec.Raw) -> str:
+    """The arguments that the object ``value`` (raw JSON) stands for: the opposite of ``object_of``."""
+    raw = bytes(value)
+    if INVALID.encode() in raw:
+        fields = _value(raw.decode())
+        if isinstance(fields, dict) and len(fields) == 1:
+            text = cast("dict[str, object]", fields).get(INVALID)
+            if isinstance(text, str):
+                return text
+    return raw.decode()
+
+
 def _value(text: str) -> object:
     try:
         return cast(object, msgspec.json.decode(text))
