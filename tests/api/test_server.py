@@ -11,8 +11,8 @@ from typing import Any
 
 from tests.acceptance.asking import HELLO
 from tests.api.asgi import head, read_answer
+from tests.api.serving import serving
 from tests.support.house import Running, upstream_house
-from tokenhouse.api import ServerSettings, listen, uvicorn_server
 
 BODY = json.dumps(HELLO).encode()
 
@@ -90,7 +90,7 @@ async def test_a_long_body_behind_a_short_head_is_no_long_head(tmp_path: Path) -
 
 
 async def test_a_head_that_stops_half_way_is_cut_off_and_an_idle_connection_is_not() -> None:
-    async with _echo(header_timeout_s=0.3, idle_connection_s=60) as port:
+    async with serving(_fine, header_timeout_s=0.3, idle_connection_s=60) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n")
         async with asyncio.timeout(20):
@@ -152,34 +152,8 @@ async def _connected(
         writer.close()
 
 
-@asynccontextmanager
-async def _echo(**limits: Any) -> AsyncGenerator[int]:
-    """A bare application behind our server; its port."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await receive()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await send({"type": "lifespan.shutdown.complete"})
-            return
-        headers = [(b"content-length", b"4")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"fine"})
-
-    settings = ServerSettings(port=0, **limits)
-    bound = listen(settings)
-    started = asyncio.Event()
-
-    async def say() -> None:
-        started.set()
-
-    server = uvicorn_server(app, settings, started=say)
-    task = asyncio.create_task(server._serve([bound]))  # pyright: ignore[reportPrivateUsage]
-    try:
-        await started.wait()
-        yield bound.getsockname()[1]
-    finally:
-        server.should_exit = True
-        await task
-        bound.close()
+async def _fine(scope: Any, receive: Any, send: Any) -> None:
+    del scope, receive
+    headers = [(b"content-length", b"4")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"fine"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from tokenhouse.errors import CallerError, TokenhouseError
@@ -19,7 +19,23 @@ Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 ON_LEAVE = "tokenhouse.on_leave"
 """In the scope, where our server put it: a function that takes whom to call when the client leaves."""
 
+DIRECT = "tokenhouse.direct"
+"""In the scope, where our server put it: a :class:`Direct`. Who wraps ``send`` takes it out."""
+
 JSON = (b"content-type", b"application/json")
+
+
+class Direct(Protocol):
+    """A way out beside ``send``: synchronous, head and body in one write."""
+
+    @property
+    def paused(self) -> bool: ...
+
+    def whole(self, status: int, headers: Headers, body: bytes) -> None: ...
+
+    def begin(self, status: int, headers: Headers, data: bytes, *, more: bool) -> None: ...
+
+    def write(self, data: bytes, *, more: bool = True) -> None: ...
 
 
 class ClientGone(Exception):
@@ -32,6 +48,7 @@ class Respond:
 
     send: Send
     headers: Headers
+    direct: Direct | None = None
 
     async def json(self, status: int, body: bytes, extra: Headers | None = None) -> None:
         headers = [
@@ -40,6 +57,10 @@ class Respond:
             *self.headers,
             *(extra or ()),
         ]
+        direct = self.direct
+        if direct is not None and not direct.paused:
+            direct.whole(status, headers, body)
+            return
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
 

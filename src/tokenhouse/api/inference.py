@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tokenhouse import ids
 from tokenhouse.access import Access, Caller, header_key
 from tokenhouse.api.fronts import Front
 from tokenhouse.api.http import (
+    DIRECT,
     ON_LEAVE,
     ClientGone,
     Headers,
@@ -82,7 +84,7 @@ class Inference:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = ids.new(ids.REQUEST, self._clock.now_ms())
-        respond = Respond(send, _id_headers(request_id))
+        respond = Respond(send, _id_headers(request_id), scope.get(DIRECT))
         self._totals.begun += 1
         try:
             await self._answer(scope, receive, respond, request_id)
@@ -157,21 +159,26 @@ class Inference:
         front = self._front
         async with self._relay.answer(caller, request, request_id) as answer:
             headers = [*_EVENT_STREAM, *respond.headers, *self._answer_headers(answer)]
-            start = {"type": "http.response.start", "status": 200, "headers": headers}
-            silence = Silence(respond.send, start, front.keep_alive, self._limits.keep_alive_s)
+            silence = Silence(
+                respond.send,
+                headers,
+                front.keep_alive,
+                self._limits.keep_alive_s,
+                respond.direct,
+            )
             encoder = front.encoder(self._name(answer), request)
             encode = encoder.encode
             try:
                 await answer.open()
                 while True:
                     events = await answer.read()
-                    frames = (
-                        encode(events[0]) if len(events) == 1 else b"".join(map(encode, events))
-                    )
+                    frames = _joined(encode, events)
                     if answer.drained:
                         break
                     if frames:
                         await silence.body(frames, more=True)
+                    if silence.flowing:
+                        await answer.pump(lambda found: silence.write(_joined(encode, found)))
                 closed = await answer.settle()
                 frames += encoder.closing(answer.usage, closed.charged)
                 watch.stop()
@@ -273,6 +280,10 @@ class _Watch:
             self._watcher.cancel()
         elif self._on_leave is not None:
             self._on_leave(None)
+
+
+def _joined(encode: Callable[[Event], bytes], events: Sequence[Event]) -> bytes:
+    return encode(events[0]) if len(events) == 1 else b"".join(map(encode, events))
 
 
 def _id_headers(request_id: str) -> Headers:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from tokenhouse import ids
 from tokenhouse.api.cors import Cors
-from tokenhouse.api.http import Handler, Receive, Respond, Scope, Send
+from tokenhouse.api.http import DIRECT, Handler, Receive, Respond, Scope, Send
 from tokenhouse.clock import Clock
 from tokenhouse.errors import CallerError, TokenhouseError
 
@@ -43,6 +43,7 @@ class Router:
             handler = self._find(scope)
         if self._cors.concerns(scope):
             send = self._cors.sender(scope, send)
+            scope.pop(DIRECT, None)  # it would go around the headers just added
         await handler(scope, receive, send)
 
     def _find(self, scope: Scope) -> Handler:

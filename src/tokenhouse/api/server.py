@@ -17,7 +17,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tokenhouse.api.http import ON_LEAVE
+from tokenhouse.api.direct import DirectOut
+from tokenhouse.api.http import DIRECT, ON_LEAVE
 
 _TOO_LARGE_BODY = (
     b'{"error":{"message":"The request line and headers are too long.",'
@@ -88,6 +89,8 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self.scope[ON_LEAVE] = self._on_leave  # type: ignore[typeddict-unknown-key]
             super().on_headers_complete()
+            # the cycle's task has not run yet
+            self.scope[DIRECT] = DirectOut(self.cycle)  # type: ignore[typeddict-unknown-key]
 
     def on_body(self, body: bytes) -> None:
         if not self._refused:

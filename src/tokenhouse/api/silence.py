@@ -9,28 +9,37 @@ from __future__ import annotations
 
 import asyncio
 
-from tokenhouse.api.http import Message, Send
+from tokenhouse.api.http import Direct, Headers, Message, Send
 
 
 class Silence:
-    """``start`` is the response's start message; ``comment`` a complete keep-alive frame."""
+    """``headers`` are the response's; ``comment`` is a complete keep-alive frame."""
 
     __slots__ = (
         "_comment",
+        "_direct",
+        "_headers",
         "_interval_s",
         "_last",
         "_loop",
         "_send",
         "_sending",
-        "_start",
         "_task",
         "_timer",
         "started",
     )
 
-    def __init__(self, send: Send, start: Message, comment: bytes, interval_s: float) -> None:
+    def __init__(
+        self,
+        send: Send,
+        headers: Headers,
+        comment: bytes,
+        interval_s: float,
+        direct: Direct | None = None,
+    ) -> None:
         self._send = send
-        self._start = start
+        self._headers = headers
+        self._direct = direct
         self._comment = comment
         self._interval_s = interval_s
         self._loop = asyncio.get_running_loop()
@@ -44,17 +53,43 @@ class Silence:
         """Start the HTTP answer, once."""
         if not self.started:
             self.started = True
-            await self._send(self._start)
+            await self._send(self._start_message())
 
     async def body(self, data: bytes, *, more: bool) -> None:
         """Send a piece of the body (and the start before it, when still due)."""
+        direct = self._direct
+        if direct is not None and not direct.paused and self._quiet():
+            if self.started:
+                direct.write(data, more=more)
+            else:
+                self.started = True
+                direct.begin(200, self._headers, data, more=more)
+            self._last = self._loop.time()
+            return
         self._sending = True
         if not self.started:
             self.started = True
-            await self._send(self._start)
+            await self._send(self._start_message())
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
         self._last = self._loop.time()
         self._sending = False
+
+    def write(self, data: bytes) -> bool:
+        """Send a piece of a body that has begun, at once; False: the next one must wait in ``body``.
+
+        Only where there is a direct way.
+        """
+        direct = self._direct
+        assert direct is not None
+        direct.write(data)
+        self._last = self._loop.time()
+        return not direct.paused
+
+    @property
+    def flowing(self) -> bool:
+        """May ``write`` be used now?"""
+        direct = self._direct
+        return self.started and direct is not None and not direct.paused and self._quiet()
 
     def stop(self) -> None:
         """No more comments; call on every way out."""
@@ -62,9 +97,16 @@ class Silence:
         if self._task is not None:
             self._task.cancel()
 
+    def _quiet(self) -> bool:
+        """No comment is on its way: nothing can get before the head or into the middle of it."""
+        return self._task is None or self._task.done()
+
+    def _start_message(self) -> Message:
+        return {"type": "http.response.start", "status": 200, "headers": self._headers}
+
     def _due(self) -> None:
         quiet = self._loop.time() - self._last
-        if self._sending or not (self._task is None or self._task.done()):
+        if self._sending or not self._quiet():
             quiet = 0.0
         elif quiet >= self._interval_s:
             self._last = self._loop.time()

@@ -4,7 +4,7 @@ Knows how to ask a provider and to read its answer as events. Refuses to know wh
 costs and who is asking.
 """
 
-from tokenhouse.providers.base import Attempt, Call, Provider
+from tokenhouse.providers.base import Attempt, Call, Provider, Sink
 from tokenhouse.providers.engine import EngineModel, EngineProvider
 from tokenhouse.providers.openai import OpenAIProvider, OpenAISettings
 from tokenhouse.providers.scripted import Scripted
@@ -18,4 +18,5 @@ __all__ = [
     "OpenAISettings",
     "Provider",
     "Scripted",
+    "Sink",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -34,11 +34,21 @@ class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     reasons: bool = False
 
 
+Sink = Callable[[Sequence[Event]], bool]
+"""Takes events; says whether it will take more."""
+
+
 class Attempt(Protocol):
     """A running answer. Read until ``Finished``; an end without it is raised as UpstreamError."""
 
     async def read(self) -> Sequence[Event]:
         """What has arrived since the last read, at least one event; raises UpstreamError."""
+        ...
+
+    async def pump(self, sink: Sink) -> None:
+        """Give events to ``sink`` as they come, without waking a task for each, until it says False
+        or ``read`` has to go on. A provider that can't returns at once. Raises what ``read`` does.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -50,7 +50,7 @@ from tokenhouse.engine import (
 )
 from tokenhouse.engine import TextDelta as EngineText
 from tokenhouse.errors import CallerError, ContextExceeded, UpstreamError
-from tokenhouse.providers.base import Call
+from tokenhouse.providers.base import Call, Sink
 from tokenhouse.providers.engine_words import (
     constraint_of,
     engine_conversation,
@@ -270,6 +270,10 @@ class EngineAttempt:
             except EngineError as error:
                 raise house_error(error) from error
         return events
+
+    async def pump(self, sink: Sink) -> None:
+        """Nothing comes fast enough to need it."""
+        del sink
 
     async def aclose(self) -> None:
         answer, self._answer = self._answer, None

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from tokenhouse.chat import Event, Message, Opened, Request, Sampling, TextPart
 from tokenhouse.errors import CallerError, TokenhouseError, UpstreamError
-from tokenhouse.providers.base import Call
+from tokenhouse.providers.base import Call, Sink
 from tokenhouse.providers.failures import transport_failure
 from tokenhouse.transport import (
     Answer,
@@ -168,6 +168,20 @@ class Passing:
                     raise UpstreamError("The provider's answer was empty.", code="upstream_cut")
         except TransportError as error:
             raise transport_failure(error, self._call.public_model) from error
+
+    async def pump(self, sink: Sink) -> None:
+        reader = self._reader
+        if reader is None or not self._opened:
+            return
+        reader.check()
+
+        def take(data: bytes) -> bool:
+            events = reader.feed(data)
+            more = not events or sink(events)
+            reader.check()
+            return more
+
+        await self._answer.pump(take)
 
     async def aclose(self) -> None:
         await self._answer.aclose()

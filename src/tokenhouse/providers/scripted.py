@@ -34,7 +34,7 @@ from tokenhouse.chat import (
     Usage,
 )
 from tokenhouse.errors import ContextExceeded, UpstreamError
-from tokenhouse.providers.base import Call
+from tokenhouse.providers.base import Call, Sink
 
 _WORD = re.compile(r"\s*\S+|\s+$")
 _Object: TypeAlias = Mapping[str, object]
@@ -139,6 +139,10 @@ class ScriptedAttempt:
             delay_s, self._first_delay_s = self._first_delay_s, 0.0
             await asyncio.sleep(delay_s or self._delay_s)
         return (event,)
+
+    async def pump(self, sink: Sink) -> None:
+        """Nothing comes fast enough to need it."""
+        del sink
 
     async def aclose(self) -> None:
         self._closed.set()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tokenhouse.chat import NO_USAGE, ChoiceEnded, Event, Finished, Request, Usage
 from tokenhouse.errors import TokenhouseError, UpstreamError
-from tokenhouse.providers import Attempt
+from tokenhouse.providers import Attempt, Sink
 from tokenhouse.relay.meter import Meter
 from tokenhouse.relay.port import Admitted, Closed
 from tokenhouse.relay.receipt import Attempted, Outcome, Receipt
@@ -140,15 +140,35 @@ class Answer:
         except TokenhouseError as error:
             self._error = error
             raise
-        self.meter.see(events)
-        now = self._relay.clock.monotonic()
-        if now - self._last_note >= NOTE_INTERVAL_S:
-            self._last_note = now
-            owed = self._relay.cost(self.plan, self.meter.usage_so_far())
-            self._relay.book.note(self.plan.id, owed)
+        self._see(events)
         if self.meter.exceeded and not self.meter.finished:
             return await self._cut(events)
         return events
+
+    async def pump(self, sink: Sink) -> None:
+        """Give events to ``sink``, metered, as they come and without waking this task for each.
+
+        Returns when ``sink`` says False and wherever ``read`` has to go on: the end is read, not
+        pumped. Raises what ``read`` raises.
+        """
+        attempt = self._attempt
+        if attempt is None or self._buffer or self.meter.finished:
+            return
+
+        def metered(events: Sequence[Event]) -> bool:
+            self._see(events)
+            if self.meter.finished or self.meter.exceeded:
+                self._buffer.extend(events)
+                return False
+            return sink(events)
+
+        try:
+            await attempt.pump(metered)
+        except TokenhouseError as error:
+            self._error = error
+            raise
+        if self.meter.exceeded and not self.meter.finished:
+            self._buffer = list(await self._cut(self._buffer))
 
     async def settle(self) -> Closed:
         """Charge what the finished answer cost; returns when that is durable (commit 2)."""
@@ -188,6 +208,14 @@ class Answer:
             if self.meter.see(events):
                 self._first_content = self._relay.clock.monotonic()
                 return
+
+    def _see(self, events: Sequence[Event]) -> None:
+        self.meter.see(events)
+        now = self._relay.clock.monotonic()
+        if now - self._last_note >= NOTE_INTERVAL_S:
+            self._last_note = now
+            owed = self._relay.cost(self.plan, self.meter.usage_so_far())
+            self._relay.book.note(self.plan.id, owed)
 
     async def _cut(self, events: Sequence[Event]) -> Sequence[Event]:
         """An upstream that streams past max_tokens is stopped here; the answer ends as ``length``."""

@@ -6,7 +6,7 @@ import zlib
 from types import TracebackType
 from typing import Self
 
-from tokenhouse.transport.connection import Connection
+from tokenhouse.transport.connection import Connection, Take
 from tokenhouse.transport.decoding import Inflater
 from tokenhouse.transport.errors import Malformed, TooBig
 from tokenhouse.transport.origin import Limits
@@ -69,6 +69,18 @@ class Answer:
         if self._inflater is None:
             return await self._read_wire()
         return await self._read_decoded(self._inflater)
+
+    async def pump(self, take: Take) -> None:
+        """Give the body's bytes to ``take`` as they come, inside the event loop's own callback: no
+        task is woken for them. Returns when ``take`` says False, and where ``read`` has to go on (an
+        end, a fault, a compressed body, bytes that came before); raises only what ``take`` raises.
+        """
+        connection = self._connection
+        incoming = self._incoming
+        if self._inflater is not None or connection is None or self._abandoned:
+            return
+        if not incoming.chunks and not incoming.done and incoming.fault is None:
+            await connection.pump(take, self._limits.idle_timeout_s)
 
     async def read_all(self, limit: int | None = None) -> bytes:
         """The rest of the body, at most ``limit`` decoded bytes (default ``body_bytes_max``).

@@ -21,6 +21,7 @@ READ_AHEAD_BYTES = 256 * 1024  # wire bytes held for a slow reader before the so
 WRITE_SLICE_BYTES = 128 * 1024  # of a large body, handed to the event loop at a time
 
 Poll = Callable[[int], list[tuple[int, int]]]
+Take = Callable[[bytes], bool]
 
 
 class Keeper(Protocol):
@@ -42,6 +43,8 @@ class Connection(asyncio.Protocol):
         "_poll",
         "_reading_paused",
         "_sent",
+        "_take",
+        "_take_idle_s",
         "_timer",
         "_timer_at",
         "_waiter",
@@ -66,6 +69,8 @@ class Connection(asyncio.Protocol):
         self._poll: Poll | None = None
         self.transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._take: Take | None = None
+        self._take_idle_s = 0.0
         self._deadline = math.inf
         self._limit = ""
         self._timer: asyncio.TimerHandle | None = None
@@ -137,6 +142,16 @@ class Connection(asyncio.Protocol):
     async def read_more(self, idle_timeout_s: float) -> None:
         """Wait until ``incoming`` has chunks, its end or a fault. Cancelling it loses nothing."""
         await self._wait_until(self._loop.time() + idle_timeout_s, "idle_timeout_s")
+
+    async def pump(self, take: Take, idle_timeout_s: float) -> None:
+        """Give each body chunk to ``take`` as it comes, until it says False, or there is an end or a
+        fault. What ``take`` raises is raised here. Cancelling it loses nothing that was not given."""
+        self._take = take
+        self._take_idle_s = idle_timeout_s
+        try:
+            await self._wait_until(self._loop.time() + idle_timeout_s, "idle_timeout_s")
+        finally:
+            self._take = None
 
     def took(self) -> None:
         """The reader has taken what there was: listen again if the socket was left alone."""
@@ -247,6 +262,9 @@ class Connection(asyncio.Protocol):
             self.abort()
             self._wake()
             return
+        if self._take is not None and incoming.chunks:
+            self._give(self._take, incoming)
+            return
         if incoming.unread > READ_AHEAD_BYTES and not self._reading_paused:
             assert self.transport is not None
             self.transport.pause_reading()
@@ -258,6 +276,21 @@ class Connection(asyncio.Protocol):
             and not waiter.done()
         ):
             waiter.set_result(None)
+
+    def _give(self, take: Take, incoming: Incoming) -> None:
+        self._deadline = self._loop.time() + self._take_idle_s
+        try:
+            if take(incoming.take()) and not incoming.done:
+                return
+        except Exception as error:
+            self._take = None
+            waiter = self._waiter
+            if waiter is None or waiter.done():
+                raise
+            waiter.set_exception(error)  # raised where pump is awaited
+            return
+        self._take = None
+        self._wake()
 
     def eof_received(self) -> None:
         self._ended(None)
