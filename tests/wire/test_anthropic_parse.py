@@ -172,7 +172,7 @@ def test_interleaved_thinking_may_have_a_budget_over_max_tokens() -> None:
     data = body(thinking={"type": "enabled", "budget_tokens": 4096})
     refused(data)
     request = parse(data, betas=["interleaved-thinking-2025-05-14"])
-    assert request.thinking_budget == 4096
+    assert request.thinking_tokens == 4096
 
 
 def test_unknown_fields_betas_and_versions_are_tolerated() -> None:

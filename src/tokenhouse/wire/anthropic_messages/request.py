@@ -110,7 +110,7 @@ def _request(
         max_tokens=None if shape.max_tokens is None else min(shape.max_tokens, MAX_TOKENS_MOST),
         has_tools=bool(shape.tools),
         has_system=facts.has_system,
-        thinking_budget=0 if budget is None else min(budget, MAX_TOKENS_MOST),
+        thinking_tokens=0 if budget is None else min(budget, MAX_TOKENS_MOST),
         version=version,
         betas=tuple(betas),
         parsed=parsed,
