@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +30,7 @@ from tokenhouse.api import (
     by_path,
 )
 from tokenhouse.app_providers import Providing, make_providers, why_nothing_answers
-from tokenhouse.billing import Billing
+from tokenhouse.billing import Billing, Prices, PriceVersion
 from tokenhouse.catalogue import Catalogue
 from tokenhouse.clock import Clock, SystemClock
 from tokenhouse.config import Config
@@ -57,6 +58,7 @@ class House:
         self.providing: Providing = make_providers(config, self.catalogue)
         self.store = open_store(config, clock)
         self.billing = Billing(self.store, self.store, self.store, clock)
+        self.prices = Prices(self.store, clock)
         self.access = Access(
             self.store, clock=clock, failed_keys_per_minute=config.server.failed_keys_per_minute
         )
@@ -81,6 +83,7 @@ class House:
         """Open the store (expiring what a dead process held) and begin to load the starter."""
         private_directory(self.config.data_dir)
         await self.store.start(serve=True)
+        await self.prices.record(self.catalogue)
         for engine in self.providing.eager:
             engine.begin()
         self.started = True
@@ -95,8 +98,12 @@ class House:
         await self.store.stop()
 
     def reload(self, config: Config) -> None:
-        """Take catalogue, plans and limits from ``config``; requests under way keep what they have."""
+        """Take catalogue, plans and limits from ``config``; requests under way keep what they have.
+
+        A new price is queued to be written before any hold can name it.
+        """
         catalogue = make_catalogue(config)
+        self.prices.record(catalogue).add_done_callback(_log_prices)
         self.relay.catalogue = catalogue
         self.catalogue = catalogue
         log.info("settings read again: %d models", len(catalogue.models))
@@ -186,6 +193,15 @@ class House:
             "tokenhouse_attempts_failed_total": sum(totals.failed_attempts.values()),
             "tokenhouse_models_ready": sum(map(self.relay.can_answer, self.catalogue.models)),
         }
+
+
+def _log_prices(recorded: asyncio.Future[tuple[PriceVersion, ...]]) -> None:
+    error = None if recorded.cancelled() else recorded.exception()
+    if error is not None:
+        log.error("new prices are not written yet: %s", error)
+        return
+    for new in () if recorded.cancelled() else recorded.result():
+        log.info("%s costs by price %s now", new.model, new.version)
 
 
 def make_catalogue(config: Config) -> Catalogue:

@@ -18,6 +18,7 @@ STORE = Path(__file__).parents[2] / "src" / "tokenhouse" / "store"
 
 HOT = (
     *("account_get", "account_put", "caller_find", "ended_get", "epoch_get", "grant_known"),
+    *("free_day_get", "free_day_take", "grant_raise", "price_get", "price_last", "price_list_of"),
     *("grants_open", "hold_end", "hold_new", "hold_note", "hold_words", "house_add", "lease_beat"),
     *(
         "key_list_of",

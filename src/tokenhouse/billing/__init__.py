@@ -9,6 +9,7 @@ from tokenhouse.billing import export
 from tokenhouse.billing.billing import Billing, NewVouchers
 from tokenhouse.billing.figures import Hour, ModelFigures
 from tokenhouse.billing.port import Acts, Office, Records
+from tokenhouse.billing.prices import PriceBook, Prices, PriceVersion
 from tokenhouse.billing.reading import Reading
 from tokenhouse.billing.upkeep import Keep, Upkeep
 from tokenhouse.billing.values import (
@@ -45,6 +46,9 @@ __all__ = [
     "Office",
     "Page",
     "PageAsked",
+    "PriceBook",
+    "PriceVersion",
+    "Prices",
     "Reading",
     "ReceiptRow",
     "Records",

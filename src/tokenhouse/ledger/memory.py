@@ -172,11 +172,11 @@ class MemoryLedger:
             raise LedgerError(f"account {account.id} is {account.state}")
         self._end_grants(account, asked.at_ms)
         due = self._due(account, asked.grant, asked.at_ms)
-        free = account.free + (due.amount if due else 0)
+        free = account.free + due
         if asked.amount > free:
             return NotEnough(free)
-        if due is not None:
-            self._grant(account, due, asked.at_ms)
+        if due and asked.grant is not None:
+            self._grant(account, asked.grant, due, asked.at_ms)
         self._holds[asked.id] = _Hold(
             asked.id, asked.account, asked.amount, asked.lease, asked.terms
         )
@@ -269,19 +269,22 @@ class MemoryLedger:
             ]
         self._end_grants(account, at_ms)
 
-    def _due(self, account: _Account, grant: GrantDue | None, at_ms: int) -> GrantDue | None:
-        if grant is None or grant.period in account.granted:
-            return None
-        return grant if grant.amount > 0 and grant.ends_ms > at_ms else None
+    def _due(self, account: _Account, grant: GrantDue | None, at_ms: int) -> int:
+        if grant is None:
+            return 0
+        return rules.grant_due(grant, given=account.granted.get(grant.period, 0), at_ms=at_ms)
 
-    def _grant(self, account: _Account, due: GrantDue, at_ms: int) -> None:
-        rules.checked_sum(account.balance, due.amount)
-        id = rules.grant_transfer(account.id, due.period)
-        self._post(account, _Transfer(id, account.id, due.amount, "grant", at_ms, due.period))
-        account.granted.add(due.period)
-        account.grants.append(
-            Grant(id, account.id, due.period, due.amount, due.amount, due.ends_ms)
-        )
+    def _grant(self, account: _Account, grant: GrantDue, due: int, at_ms: int) -> None:
+        rules.checked_sum(account.balance, due)
+        transfer = rules.grant_transfer(account.id, grant, due)
+        self._post(account, _Transfer(transfer, account.id, due, "grant", at_ms, grant.period))
+        account.granted[grant.period] = grant.amount
+        for index, known in enumerate(account.grants):
+            if known.period == grant.period:
+                account.grants[index] = replace(known, amount=grant.amount, rest=known.rest + due)
+                return
+        id = rules.grant_id(account.id, grant.period)
+        account.grants.append(Grant(id, account.id, grant.period, due, due, grant.ends_ms))
         account.grants.sort(key=lambda grant: (grant.ends_ms, grant.id))
 
     def _end_grants(self, account: _Account, at_ms: int) -> None:
@@ -331,7 +334,7 @@ class _Account:
     balance: int = 0
     held: int = 0
     grants: list[Grant] = field(default_factory=list[Grant])
-    granted: set[str] = field(default_factory=set[str])
+    granted: dict[str, int] = field(default_factory=dict[str, int])
 
     @property
     def free(self) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tokenhouse.ledger.values import LedgerError, PostingKind
+from tokenhouse.ledger.values import GrantDue, LedgerError, PostingKind
 from tokenhouse.money import AMOUNT_MAX
 
 REVERSIBLE: frozenset[PostingKind] = frozenset({"credit", "settle", "expire"})
@@ -65,8 +65,20 @@ def checked_sum(balance: int, amount: int) -> int:
     return total
 
 
-def grant_transfer(account: str, period: str) -> str:
-    """The transfer's id under which a period's grant is posted."""
+def grant_due(grant: GrantDue, *, given: int, at_ms: int) -> int:
+    """How much of ``grant`` is to be posted: what ``given`` in its period falls short of it. Nothing
+    is taken back when a right has become smaller, and nothing given whose end has come."""
+    return 0 if grant.ends_ms <= at_ms else max(0, grant.amount - given)
+
+
+def grant_transfer(account: str, grant: GrantDue, due: int) -> str:
+    """The transfer's id under which a period's grant is posted, or raised to ``grant.amount``."""
+    raised = "" if due == grant.amount else f":{grant.amount}"
+    return f"{grant_id(account, grant.period)}{raised}"
+
+
+def grant_id(account: str, period: str) -> str:
+    """A grant's id: one per account and period."""
     return f"{account}:grant:{period}"
 
 

@@ -38,7 +38,8 @@ class NotEnough:
 
 @dataclass(frozen=True, slots=True)
 class GrantDue:
-    """A grant that the account has a right to in ``period`` (``2026-11``), if not yet posted."""
+    """The grant that the account has a right to in ``period`` (``2026-11``), in all: what its period
+    was not yet given is posted. A smaller right than before takes nothing back."""
 
     period: str
     amount: int

@@ -39,6 +39,7 @@ class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     system_prompt: str | None
     limits: Limits
     grant: GrantDue | None
+    free_per_day: int | None = None
     count: TokenCounter | None = None
     prompt_counted: bool = False
     lowered: bool = False
@@ -50,11 +51,12 @@ class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Months:
-    """The grant of the current month (UTC); remembers the month, as it changes twelve times a year."""
+    """The grants of the current month (UTC); remembers them, as they change twelve times a year."""
 
-    __slots__ = ("_ends_ms", "_period", "_starts_ms")
+    __slots__ = ("_due", "_ends_ms", "_period", "_starts_ms")
 
     def __init__(self) -> None:
+        self._due: dict[int, GrantDue] = {}
         self._starts_ms = 0
         self._ends_ms = 0
         self._period = ""
@@ -65,12 +67,18 @@ class Months:
             return None
         if not self._starts_ms <= now_ms < self._ends_ms:
             self._turn(now_ms)
-        return GrantDue(self._period, plan.monthly_grant, self._ends_ms)
+        due = self._due.get(plan.monthly_grant)
+        if due is None:
+            due = self._due[plan.monthly_grant] = GrantDue(
+                self._period, plan.monthly_grant, self._ends_ms
+            )
+        return due
 
     def _turn(self, now_ms: int) -> None:
         now = datetime.fromtimestamp(now_ms / 1000, UTC)
         starts = datetime(now.year, now.month, 1, tzinfo=UTC)
         ends = datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=UTC)
+        self._due.clear()
         self._period = f"{now.year:04d}-{now.month:02d}"
         self._starts_ms = round(starts.timestamp() * 1000)
         self._ends_ms = round(ends.timestamp() * 1000)

@@ -21,7 +21,8 @@ class Admission(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     ``amount``: the ceiling in nanodollars. ``tokens``: the same ceiling in tokens, reserved against
     ``limits.tokens_per_minute``. ``model``, ``price_version``, ``dialect``, ``streamed``: what a
-    receipt needs, should the process die.
+    receipt needs, should the process die. ``free_per_day``: of a free variant, how many such requests
+    the account may make per UTC day.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Admission(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     dialect: str
     streamed: bool
     grant: GrantDue | None = None
+    free_per_day: int | None = None
 
 
 class Remaining(msgspec.Struct, frozen=True, gc=False):
@@ -66,6 +68,7 @@ Reason = Literal[
     "queue_wait",
     "day_cap",
     "month_cap",
+    "free_requests",
     "account",
     "replayed",
 ]

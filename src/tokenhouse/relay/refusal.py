@@ -53,7 +53,7 @@ def refusal_error(
             )
         case "day_cap" | "month_cap":
             return _capped(refused, asked_tokens, affordable_tokens)
-        case "requests" | "concurrency" | "queue" | "queue_wait":
+        case "requests" | "free_requests" | "concurrency" | "queue" | "queue_wait":
             return _limited(refused)
         case "tokens":
             if refused.retry_after_s is None:
@@ -102,6 +102,8 @@ def _limit(refused: Refused) -> str:
     match refused.reason:
         case "requests":
             return f"{who} may make {refused.limit} requests per minute"
+        case "free_requests":
+            return f"{who} may make {refused.limit} requests to free models per day (UTC)"
         case "tokens":
             return f"{who} may use {refused.limit} tokens per minute"
         case "queue":

@@ -198,6 +198,7 @@ class Relay:
         check_max_tokens(request, offer.model)
         routes = self._routes(request, offer)
         account_plan = self.catalogue.plans.get(caller.plan, _NO_PLAN)
+        free = account_plan.free_requests_per_day
         now_ms = self.clock.now_ms()
         most = answer_tokens_max(request, offer.model)
         asked = request.max_tokens
@@ -220,6 +221,7 @@ class Relay:
                 queue_wait_s=account_plan.queue_wait_s,
             ),
             grant=self._months.grant_due(account_plan, now_ms),
+            free_per_day=None if free is None or not offer.model.free_variant else free,
             count=None if tokenizer is None else self._counters.get(tokenizer),
         )
 
@@ -291,6 +293,7 @@ class Relay:
             dialect=plan.request.dialect,
             streamed=plan.request.stream,
             grant=plan.grant,
+            free_per_day=plan.free_per_day,
         )
 
     async def _ask(self, plan: Plan) -> tuple[Plan, Admitted | Refused]:

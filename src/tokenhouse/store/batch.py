@@ -28,9 +28,10 @@ class AccountRow:
     open_holds: int
     grants_open: int
     grant_ends_ms: int | None
-    granted: str | None
     changed: bool = False
     grants: list[GrantRow] | None = None
+    given: GrantDue | None = None
+    """The grant of which nothing is due any more: asked once, not with every request."""
 
     @property
     def free(self) -> int:
@@ -141,7 +142,6 @@ class Batch:
                     account.open_holds,
                     account.grants_open,
                     account.grant_ends_ms,
-                    account.granted,
                     id,
                 ),
             )
@@ -155,26 +155,36 @@ class Batch:
             account.grants = [GrantRow(*row) for row in rows]
         return [grant for grant in account.grants if grant.rest]
 
-    def grant_due(self, account: AccountRow, grant: GrantDue | None, at_ms: int) -> GrantDue | None:
-        """``grant`` itself when it is to be posted now: not yet ended, and its period not granted."""
-        if grant is None or account.granted == grant.period:
-            return None
-        if grant.amount <= 0 or grant.ends_ms <= at_ms:
-            return None
+    def grant_due(self, account: AccountRow, grant: GrantDue | None, at_ms: int) -> int:
+        """How much of ``grant`` is to be posted now: what its period was not yet given."""
+        if grant is None or grant is account.given or grant == account.given:
+            return 0
         known = self.execute("grant_known", (account.id, grant.period)).fetchone()
-        return None if known else grant
+        due = rules.grant_due(grant, given=0 if known is None else known[0], at_ms=at_ms)
+        if due == 0 and grant.ends_ms > at_ms:
+            account.given = grant
+        return due
 
-    def post_grant(self, account: AccountRow, due: GrantDue, at_ms: int) -> None:
-        """Give what is due: the posting and the open grant."""
-        rules.checked_sum(account.balance, due.amount)
+    def post_grant(self, account: AccountRow, grant: GrantDue, due: int, at_ms: int) -> None:
+        """Give ``due`` of ``grant``: the posting, and the open grant or more of it."""
+        rules.checked_sum(account.balance, due)
         self.open_grants(account)
-        self.execute("grant_new", (account.id, due.period, due.amount, due.ends_ms))
-        id = rules.grant_transfer(account.id, due.period)
-        self.post(account, due.amount, "grant", id=id, at_ms=at_ms, reason=due.period)
         assert account.grants is not None
-        account.grants.append(GrantRow(due.period, due.amount, due.ends_ms))
-        account.grants.sort(key=_by_end)
-        account.granted = due.period
+        if due == grant.amount:
+            self.execute("grant_new", (account.id, grant.period, due, grant.ends_ms))
+        else:
+            self.execute("grant_raise", (due, account.id, grant.period))
+        id = rules.grant_transfer(account.id, grant, due)
+        self.post(account, due, "grant", id=id, at_ms=at_ms, reason=grant.period)
+        for open in account.grants:
+            if open.period == grant.period:
+                open.rest += due
+                open.changed = True
+                break
+        else:
+            account.grants.append(GrantRow(grant.period, due, grant.ends_ms))
+            account.grants.sort(key=_by_end)
+        account.given = grant
         self._recount(account)
 
     def spend_grants(self, account: AccountRow, amount: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tokenhouse.ledger import Conflict, rules
 from tokenhouse.money import AMOUNT_MAX
 from tokenhouse.relay import Admission, Admitted, Closed, Receipt, Refused
-from tokenhouse.store import money, usage
+from tokenhouse.store import free_days, money, usage
 from tokenhouse.store.batch import AccountRow, Batch
 from tokenhouse.store.limits import Window, Windows, exceeded, remaining
 from tokenhouse.store.receipts import usage_counts
@@ -23,19 +23,16 @@ def admit(
         return Refused("account")
     rules.checked_amount(admission.amount)
     batch.end_grants(account, admission.at_ms)
-    due = (
-        None
-        if admission.grant is None
-        else batch.grant_due(account, admission.grant, admission.at_ms)
-    )
-    free = account.balance - account.held
-    if due is not None:
-        free += due.amount
+    grant = admission.grant
+    due = 0 if grant is None else batch.grant_due(account, grant, admission.at_ms)
+    free = account.balance - account.held + due
     limits, now = admission.limits, batch.mono
     window: Window | None = None
     if limits.requests_per_minute is not None or limits.tokens_per_minute is not None:
         window = windows.window(account.id, now)
     refused = _refusal(account, admission, window, free, now)
+    if refused is None and admission.free_per_day is not None:
+        refused = free_days.refusal(batch, admission, admission.free_per_day)
     if refused is not None:
         known = batch.execute("hold_words", (admission.id,)).fetchone()
         return refused if known is None else Refused("replayed", free)
@@ -54,8 +51,10 @@ def admit(
     ).rowcount
     if not made:
         return Refused("replayed", free)
-    if due is not None:
-        batch.post_grant(account, due, admission.at_ms)
+    if due and grant is not None:
+        batch.post_grant(account, grant, due, admission.at_ms)
+    if admission.free_per_day is not None:
+        free_days.take(batch, admission)
     money.count_hold(account, admission.amount)
     if window is None:
         return Admitted(free - admission.amount)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tokenhouse.store import money
+from tokenhouse.store import free_days, money
 from tokenhouse.store.batch import Batch
 
 BEAT_S = 2.0
@@ -48,6 +48,7 @@ def begin(batch: Batch, lease: str) -> int:
     expired = money.expire_others(batch, lease, at_ms=batch.now_ms)
     batch.execute("leases_drop_others", (lease,))
     money.end_due_grants(batch)
+    free_days.drop_past(batch)
     return expired
 
 

@@ -153,11 +153,11 @@ def hold(batch: Batch, asked: HoldAsked) -> Held | NotEnough:
         raise LedgerError(f"account {account.id} is {account.state}")
     batch.end_grants(account, asked.at_ms)
     due = batch.grant_due(account, asked.grant, asked.at_ms)
-    free = account.free + (due.amount if due else 0)
+    free = account.free + due
     if asked.amount > free:
         return NotEnough(free)
-    if due is not None:
-        batch.post_grant(account, due, asked.at_ms)
+    if due and asked.grant is not None:
+        batch.post_grant(account, asked.grant, due, asked.at_ms)
     batch.execute(
         "hold_new",
         (

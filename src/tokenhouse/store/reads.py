@@ -14,6 +14,7 @@ from tokenhouse.billing import (
     Funds,
     Page,
     PageAsked,
+    PriceVersion,
     ReceiptRow,
     Spending,
     UsageRow,
@@ -23,6 +24,7 @@ from tokenhouse.ledger import HOUSE, Account, Grant, LedgerError, Posting, Verif
 from tokenhouse.store.audit import audit_rows
 from tokenhouse.store.keys import key_rows
 from tokenhouse.store.pages import page, posting_place
+from tokenhouse.store.prices import price_versions
 from tokenhouse.store.receipts import ReceiptCodec, usage_rows
 from tokenhouse.store.vouchers import voucher_rows
 
@@ -43,8 +45,7 @@ class Reads:
     def grants(self, account: str) -> tuple[Grant, ...]:
         self._must_know(account)
         return tuple(
-            Grant(rules.grant_transfer(row[0], row[1]), *row)
-            for row in self._all("grant_list", account)
+            Grant(rules.grant_id(row[0], row[1]), *row) for row in self._all("grant_list", account)
         )
 
     def postings(self, account: str, limit: int) -> tuple[Posting, ...]:
@@ -120,6 +121,15 @@ class Reads:
     def vouchers(self, before: str | None, limit: int) -> tuple[Voucher, ...]:
         place = _AFTER_ALL_IDS if before is None else before
         return voucher_rows(self._all("vouchers_page", place, limit))
+
+    def price_version(self, version: str) -> PriceVersion | None:
+        found = price_versions(self._all("price_get", version))
+        return found[0] if found else None
+
+    def price_versions(self, model: str | None) -> tuple[PriceVersion, ...]:
+        if model is None:
+            return price_versions(self._all("price_list"))
+        return price_versions(self._all("price_list_of", model))
 
     def verify(self) -> Verification:
         """Everything that must be true of the money, checked on one snapshot."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from tokenhouse import ids
 from tokenhouse.access import Caller, Key
-from tokenhouse.billing import By
+from tokenhouse.billing import By, PriceVersion
+from tokenhouse.catalogue import Price
 from tokenhouse.clock import Clock
 from tokenhouse.errors import HouseError
 from tokenhouse.ledger import (
@@ -29,7 +30,7 @@ from tokenhouse.ledger import (
     Verification,
 )
 from tokenhouse.relay import Admission, Admitted, Closed, Receipt, Refused
-from tokenhouse.store import acts, book, keys, leases, money, schema
+from tokenhouse.store import acts, book, keys, leases, money, prices, schema
 from tokenhouse.store.backup import backup
 from tokenhouse.store.batch import Batch
 from tokenhouse.store.checkpoint import Checkpointer
@@ -47,7 +48,8 @@ P = ParamSpec("P")
 
 
 class SqliteStore(Office):
-    """``ledger.Ledger``, ``relay.Book``, ``access.KeyStore`` and ``billing.Office`` on one file.
+    """``ledger.Ledger``, ``relay.Book``, ``access.KeyStore``, ``billing.Office`` and
+    ``billing.PriceBook`` on one file.
 
     Verbs are queued when they are called, from the event loop that started the store, and answered
     when they are durable (``process``: survives kill -9; ``power``: also power loss). They raise
@@ -202,6 +204,19 @@ class SqliteStore(Office):
         self, key_id: str, at_ms: int, *, by: By | None = None
     ) -> asyncio.Future[Key | None]:
         return self.writer.say(acts.revoke_key, key_id, at_ms, by)
+
+    # billing.PriceBook
+
+    def put_prices(
+        self, offered: Sequence[tuple[str, Price]], at_ms: int
+    ) -> asyncio.Future[tuple[PriceVersion, ...]]:
+        return self.writer.insist(prices.put, offered, at_ms)
+
+    def price_version(self, version: str) -> asyncio.Future[PriceVersion | None]:
+        return self._read(self._now.reads.price_version, version)
+
+    def price_versions(self, model: str | None) -> asyncio.Future[tuple[PriceVersion, ...]]:
+        return self._read(self._now.reads.price_versions, model)
 
     async def backup(self, target: Path) -> None:
         """Copy the database to the new file ``target`` while it is written to."""

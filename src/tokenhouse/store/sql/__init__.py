@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
-_FILES = (*("audit", "keys", "leases", "money", "receipts", "usage", "verify", "vouchers"),)
+_FILES = (
+    *("audit", "keys", "leases", "money", "prices", "receipts", "usage", "verify", "vouchers"),
+)
 _MARK = "-- @"
 
 

@@ -1,10 +1,9 @@
 -- @account_get: one account's money and state, for the working set of a batch
-SELECT id, state, balance, held, open_holds, grants_open, grant_ends_ms, granted
+SELECT id, state, balance, held, open_holds, grants_open, grant_ends_ms
 FROM account WHERE id = ?;
 
 -- @account_put: write the working set back
-UPDATE account SET balance = ?, held = ?, open_holds = ?, grants_open = ?, grant_ends_ms = ?,
-    granted = ?
+UPDATE account SET balance = ?, held = ?, open_holds = ?, grants_open = ?, grant_ends_ms = ?
 WHERE id = ?;
 
 -- @house_add: the other side of every posting of a batch, summed
@@ -43,8 +42,11 @@ FROM receipt WHERE id = ? AND cost > 0;
 INSERT OR IGNORE INTO account_grant (account, period, amount, rest, ends_ms)
 VALUES (?1, ?2, ?3, ?3, ?4);
 
--- @grant_known: whether a period's grant was posted already
-SELECT 1 FROM account_grant WHERE account = ? AND period = ?;
+-- @grant_raise: more for a period that was granted already
+UPDATE account_grant SET amount = amount + ?1, rest = rest + ?1 WHERE account = ?2 AND period = ?3;
+
+-- @grant_known: how much of a period's grant was posted already
+SELECT amount FROM account_grant WHERE account = ? AND period = ?;
 
 -- @grants_open: what is left of an account's grants, earliest end first
 SELECT period, rest, ends_ms FROM account_grant
