@@ -162,6 +162,8 @@ def _comparable(answer: Json) -> Json:
             del choice["message"]["content"]
         for call in choice["message"].get("tool_calls", ()):
             call.setdefault("type", "function")
+            # What passes is passed as it is; what is translated is always a JSON text.
+            call["function"]["arguments"] = call["function"]["arguments"] or "{}"
     # The upstream's own unknown usage fields and the house's are the same in each.
     return out
 

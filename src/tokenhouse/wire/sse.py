@@ -42,9 +42,26 @@ class Reader:
             if data.startswith(b"data: ") and data.find(b"\n") == len(data) - 2 <= self._limit:
                 return [(b"", data[6:-2])]
             return _events(data[:-2].split(b"\n\n"), self._limit)
-        return self._feed_slowly(data)
+        return _events(self._complete(data), self._limit)
 
-    def _feed_slowly(self, data: bytes) -> list[Sse]:
+    def blocks(self, data: bytes) -> list[bytes]:
+        """The same events as they stand, line ends as LF and without the blank line behind them: for
+        dialects whose frames are known by sight. Comments and empty blocks are among them.
+        """
+        if self._after_cr or b"\r" in data:
+            data = self._line_feeds(data)
+        if self._started and not self._rest and data.endswith(b"\n\n"):
+            blocks = data[:-2].split(b"\n\n")
+            if len(data) <= self._limit:
+                return blocks
+        else:
+            blocks = self._complete(data)
+        if any(len(block) > self._limit for block in blocks):
+            raise _too_large(self._limit)
+        return blocks
+
+    def _complete(self, data: bytes) -> list[bytes]:
+        """What ``data`` completes, where it begins or ends in the middle of something."""
         rest = self._rest
         rest += data
         if not self._started:
@@ -60,9 +77,8 @@ class Reader:
         blocks = bytes(rest[:cut]).split(b"\n\n")
         del rest[: cut + 2]
         self._scanned = 0
-        events = _events(blocks, self._limit)
         self._bound()
-        return events
+        return blocks
 
     def _bound(self) -> None:
         """Forget whole comment lines, remember how far was looked, refuse an endless event."""
@@ -106,21 +122,7 @@ def comment(text: str) -> bytes:
     return b": " + text.replace("\r", " ").replace("\n", " ").encode() + b"\n\n"
 
 
-def _events(blocks: Iterable[bytes], limit: int) -> list[Sse]:
-    events: list[Sse] = []
-    for block in blocks:
-        if len(block) > limit:
-            raise _too_large(limit)
-        if block.startswith(b"data: ") and b"\n" not in block:
-            events.append((b"", block[6:]))
-        else:
-            found = _event(block)
-            if found is not None:
-                events.append(found)
-    return events
-
-
-def _event(block: bytes) -> Sse | None:
+def parse(block: bytes) -> Sse | None:
     """One event's lines → the event, or None when they carry no data."""
     name = b""
     lines: list[bytes] = []
@@ -131,6 +133,20 @@ def _event(block: bytes) -> Sse | None:
         elif field == b"event":
             name = value[1:] if value.startswith(b" ") else value
     return (name, b"\n".join(lines)) if lines else None
+
+
+def _events(blocks: Iterable[bytes], limit: int) -> list[Sse]:
+    events: list[Sse] = []
+    for block in blocks:
+        if len(block) > limit:
+            raise _too_large(limit)
+        if block.startswith(b"data: ") and b"\n" not in block:
+            events.append((b"", block[6:]))
+        else:
+            found = parse(block)
+            if found is not None:
+                events.append(found)
+    return events
 
 
 def _too_large(limit: int) -> UpstreamError:

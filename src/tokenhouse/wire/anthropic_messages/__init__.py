@@ -13,17 +13,28 @@ from tokenhouse.wire.anthropic_messages.errors import (
     upstream_error,
 )
 from tokenhouse.wire.anthropic_messages.request import MessagesRequest, parse, parse_count
+from tokenhouse.wire.anthropic_messages.stream import (
+    PassingReader,
+    StreamReader,
+    TranslatingReader,
+)
+from tokenhouse.wire.anthropic_messages.whole import pass_whole, translate_whole
 
 __all__ = [
     "PING",
     "THINKING_SIGNATURE",
     "MessagesRequest",
+    "PassingReader",
     "StreamEncoder",
+    "StreamReader",
+    "TranslatingReader",
     "WholeEncoder",
     "error_body",
     "error_status",
     "in_band_error",
     "parse",
     "parse_count",
+    "pass_whole",
+    "translate_whole",
     "upstream_error",
 ]

@@ -39,7 +39,10 @@ _STATUSES: Final = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-_THREADS: Final = frozenset({"thread_unsupported_request", "thread_not_found"})
+_THREADS: Final[dict[str, dict[str, object]]] = {
+    "thread_unsupported_request": {"unsupported": []},
+    "thread_not_found": {},
+}
 """Codes upon which the official SDKs send the whole conversation again, without its thread."""
 
 THINKING_SIGNATURE: Final = "invalid_thinking_signature"
@@ -69,7 +72,7 @@ def error_body(error: TokenhouseError, request_id: str | None = None) -> bytes:
     """The JSON body of ``error`` for Anthropic's routes; ``request_id`` stands in it when given."""
     inner: dict[str, object] = {"type": _TYPES[error.kind], "message": _message(error)}
     if error.code in _THREADS:
-        inner["details"] = {"error_code": error.code, "unsupported": []}
+        inner["details"] = {"error_code": error.code, **_THREADS[error.code]}
     body: dict[str, object] = {"type": "error", "error": inner, "request_id": request_id}
     retry_after = retry_after_seconds(error)
     if retry_after is not None:

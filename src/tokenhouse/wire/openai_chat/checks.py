@@ -109,6 +109,7 @@ def _check_assistant(position: int, message: ChatMessage, facts: Facts) -> None:
         and message.refusal is None
         and message.reasoning is None
         and message.reasoning_content is None
+        and not bytes(message.reasoning_details)
     ):
         raise _no_content(position)
 

@@ -15,6 +15,7 @@ from tokenhouse.chat import (
     OpaquePart,
     Part,
     ReasoningPart,
+    RedactedPart,
     ResponseFormat,
     ResultPart,
     Sampling,
@@ -29,6 +30,7 @@ from tokenhouse.wire.openai_chat.shapes import (
     ContentPart,
     FunctionShape,
 )
+from tokenhouse.wire.openai_chat.thoughts import parts_of
 from tokenhouse.wire.openai_sampling import sampling_of
 
 
@@ -100,9 +102,7 @@ class _Messages:
     ) -> tuple[Part, ...]:
         if message.audio is not None:
             _cannot(f"messages[{position}].audio", "audio that another provider keeps")
-        thought = message.reasoning_content or message.reasoning
-        if thought:
-            parts.insert(0, ReasoningPart(thought))
+        parts[:0] = _thoughts(message)
         if message.refusal:
             parts.append(TextPart(message.refusal))
         for index, call in enumerate(message.tool_calls or ()):
@@ -116,6 +116,15 @@ class _Messages:
             self._functions[old.name] = call_id
             parts.append(CallPart(Call(call_id, old.name, old.arguments or "")))
         return tuple(parts)
+
+
+def _thoughts(message: ChatMessage) -> list[ReasoningPart | RedactedPart]:
+    """What the model thought: as its endpoint wants it back where the client kept that, else the text."""
+    details = parts_of(bytes(message.reasoning_details))
+    if details:
+        return details
+    thought = message.reasoning_content or message.reasoning
+    return [ReasoningPart(thought)] if thought else []
 
 
 def _part(part: ContentPart, raw: msgspec.Raw | None) -> Part:

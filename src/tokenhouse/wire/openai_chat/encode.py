@@ -26,6 +26,7 @@ from tokenhouse.chat import (
 from tokenhouse.errors import TokenhouseError
 from tokenhouse.wire import sse
 from tokenhouse.wire.errors import error_body
+from tokenhouse.wire.openai_chat.thoughts import Detail, Thoughts
 from tokenhouse.wire.openai_usage import usage_json
 
 Json = dict[str, object]
@@ -45,7 +46,7 @@ _FINISH: Final[dict[FinishReason, str]] = {
 class StreamEncoder:
     """Events → server-sent chunks. ``created_s`` is unix seconds; ``model`` the public name."""
 
-    __slots__ = ("_begun", "_head", "_include_usage", "_raw_usage")
+    __slots__ = ("_begun", "_head", "_include_usage", "_raw_usage", "_thoughts")
 
     def __init__(
         self, *, answer_id: str, model: str, created_s: int, include_usage: bool = False
@@ -57,6 +58,7 @@ class StreamEncoder:
             _ENCODER.encode(model),
         )
         self._begun: set[int] = set()
+        self._thoughts: dict[int, Thoughts] = {}
         self._raw_usage: bytes | None = None
 
     def encode(self, event: Event) -> bytes:
@@ -81,9 +83,8 @@ class StreamEncoder:
 
     def _rare(self, event: Event) -> bytes:
         match event:
-            case ReasoningDelta():
-                text = _ENCODER.encode(event.text)
-                return self._delta(event.choice, b'"reasoning_content":' + text)
+            case ReasoningDelta() | RedactedThought():
+                return self._thought(event)
             case RefusalDelta():
                 return self._delta(event.choice, b'"refusal":' + _ENCODER.encode(event.text))
             case CallStarted():
@@ -106,9 +107,21 @@ class StreamEncoder:
                 raise TypeError("a whole answer can't be sent as a stream")
             case Finished():
                 self._raw_usage = event.raw
-            case Opened() | Passed() | TextDelta() | RedactedThought():
+            case Opened() | Passed() | TextDelta():
                 pass
         return b""
+
+    def _thought(self, event: ReasoningDelta | RedactedThought) -> bytes:
+        thoughts = self._thoughts.get(event.choice)
+        if thoughts is None:
+            thoughts = self._thoughts[event.choice] = Thoughts()
+        pieces: list[bytes] = []
+        if isinstance(event, ReasoningDelta) and event.text:
+            pieces.append(b'"reasoning_content":' + _ENCODER.encode(event.text))
+        detail = thoughts.take(event)
+        if detail is not None:
+            pieces.append(b'"reasoning_details":' + _ENCODER.encode([detail]))
+        return self._delta(event.choice, b",".join(pieces)) if pieces else b""
 
     def _delta(self, choice: int, delta: bytes, logprobs: bytes = b"null") -> bytes:
         return self._chunk(choice, delta, logprobs, b"null")
@@ -132,19 +145,38 @@ class StreamEncoder:
 class _Answer:
     """One choice, put together from its events."""
 
-    __slots__ = ("calls", "finish", "logprobs", "reasoning", "refusal", "text")
+    __slots__ = (
+        "_thoughts",
+        "calls",
+        "details",
+        "finish",
+        "logprobs",
+        "reasoning",
+        "refusal",
+        "text",
+    )
 
     def __init__(self) -> None:
         self.text: list[str] = []
         self.reasoning: list[str] = []
+        self.details: list[Detail] = []
+        self._thoughts = Thoughts()
         self.refusal: list[str] = []
         self.calls: list[tuple[str, str, list[str]]] = []
         self.logprobs: list[LogProbs] = []
         self.finish: FinishReason = "stop"
 
+    def think(self, event: ReasoningDelta | RedactedThought) -> None:
+        """Take a thought, or a piece of one, in."""
+        if isinstance(event, ReasoningDelta) and event.text:
+            self.reasoning.append(event.text)
+        detail = self._thoughts.take(event)
+        if detail is not None:
+            self.details.append(detail)
+
     def json(self, index: int) -> Json:
         text = "".join(self.text)
-        others = self.calls or self.refusal or self.reasoning
+        others = self.calls or self.refusal or self.reasoning or self.details
         message: Json = {
             "role": "assistant",
             "content": text if self.text or not others else None,
@@ -152,6 +184,8 @@ class _Answer:
         }
         if self.reasoning:
             message["reasoning_content"] = "".join(self.reasoning)
+        if self.details:
+            message["reasoning_details"] = self.details
         if self.calls:
             message["tool_calls"] = [
                 {
@@ -193,8 +227,8 @@ class WholeEncoder:
                 answer = self._choice(event.choice)
                 answer.text.append(event.text)
                 answer.logprobs.extend(event.logprobs)
-            case ReasoningDelta():
-                self._choice(event.choice).reasoning.append(event.text)
+            case ReasoningDelta() | RedactedThought():
+                self._choice(event.choice).think(event)
             case RefusalDelta():
                 self._choice(event.choice).refusal.append(event.text)
             case CallStarted():
@@ -205,7 +239,7 @@ class WholeEncoder:
                 self._choice(event.choice).finish = event.reason
             case Passed():
                 raise TypeError("a stream's frame can't stand in a whole answer")
-            case Opened() | RedactedThought():
+            case Opened():
                 pass
 
     def closing(self, usage: Usage, cost: int | None) -> bytes:

@@ -45,11 +45,15 @@ class Delta(Struct):
 
 
 class ChoicePiece(Struct):
+    """``stop_reason`` (vLLM) and ``matched_stop`` (SGLang): the stop sequence that was met, if any."""
+
     index: int = 0
     delta: Delta | None = None
     message: Delta | None = None
     finish_reason: str | None = None
     logprobs: Raw = ABSENT
+    stop_reason: Raw = ABSENT
+    matched_stop: Raw = ABSENT
 
 
 class Piece(Struct):

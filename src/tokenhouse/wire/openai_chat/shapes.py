@@ -62,6 +62,7 @@ class ChatMessage(Struct):
     refusal: str | None = None
     reasoning: str | None = None
     reasoning_content: str | None = None
+    reasoning_details: Raw = Raw()
     audio: StoredAudio | None = None
     prefix: bool | None = None
 

@@ -7,6 +7,7 @@ name and the provider's usage, which goes into ``Finished``. ``TranslatingReader
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -270,9 +271,11 @@ class PassingReader(StreamReader):
 
 
 class TranslatingReader(StreamReader):
-    """The translated lane: deltas, calls and ends of every choice."""
+    """The translated lane: deltas, calls and ends of every choice. ``stops``: the client's stop
+    sequences, to know one again that the provider names.
+    """
 
-    __slots__ = ("_choices", "_stem")
+    __slots__ = ("_choices", "_stem", "_stops")
 
     def __init__(
         self,
@@ -280,10 +283,12 @@ class TranslatingReader(StreamReader):
         answer_id: str,
         model: str,
         upstream_model: str = "",
+        stops: Sequence[str] = (),
         limit_bytes: int = sse.DEFAULT_LIMIT_BYTES,
     ) -> None:
         super().__init__(model, upstream_model, limit_bytes)
         self._stem = id_stem(answer_id)
+        self._stops = stops
         self._choices: dict[int, Choice] = {}
 
     def _frame(self, payload: bytes, events: list[Event]) -> None:
@@ -301,7 +306,7 @@ class TranslatingReader(StreamReader):
     def _choice(self, piece: ChoicePiece) -> Choice:
         choice = self._choices.get(piece.index)
         if choice is None:
-            choice = self._choices[piece.index] = Choice(piece.index, self._stem)
+            choice = self._choices[piece.index] = Choice(piece.index, self._stem, self._stops)
         return choice
 
     def _complete(self) -> bool:

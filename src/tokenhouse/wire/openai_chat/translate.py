@@ -6,6 +6,8 @@ id together: providers leave out the one, repeat the other, or give three calls 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from tokenhouse.chat import (
@@ -37,22 +39,24 @@ class _Call:
     ``nameless``: the provider gave no id with its first piece, so ``id`` is ours.
     """
 
-    __slots__ = ("id", "nameless", "started", "waiting")
+    __slots__ = ("argued", "id", "nameless", "started", "waiting")
 
     def __init__(self, call_id: str, *, nameless: bool) -> None:
         self.id = call_id
         self.nameless = nameless
         self.started = False
+        self.argued = False
         self.waiting = ""
 
 
 class Choice:
     """One choice of an answer: what has begun in it, and whether it has ended."""
 
-    __slots__ = ("_by_id", "_by_index", "_calls", "_id_stem", "_index", "ended")
+    __slots__ = ("_by_id", "_by_index", "_calls", "_id_stem", "_index", "_stops", "ended")
 
-    def __init__(self, index: int, id_stem: str) -> None:
+    def __init__(self, index: int, id_stem: str, stops: Sequence[str] = ()) -> None:
         self._index = index
+        self._stops = stops
         self._id_stem = id_stem
         self._calls: list[_Call] = []
         self._by_index: dict[int, int] = {}
@@ -70,16 +74,35 @@ class Choice:
             if old is not None and (old.name or old.arguments):
                 self._call(self._position(CallPiece(0, None, old), 0), old, events)
         if piece.finish_reason:
-            self.end(piece.finish_reason, events)
+            self.end(piece.finish_reason, events, self._stop(piece))
 
-    def end(self, reason: str, events: list[Event]) -> None:
-        """Append the end, once."""
+    def end(self, reason: str, events: list[Event], stop: str | None = None) -> None:
+        """Append the end, once; ``stop`` is the stop sequence that was met. A call that was given no
+        arguments has ``{}``.
+        """
         if self.ended:
             return
         if not all(call.started for call in self._calls):
             raise broken("sent a tool call without a name")
         self.ended = True
-        events.append(ChoiceEnded(self._reason(reason), self._index))
+        for position, call in enumerate(self._calls):
+            if not call.argued:
+                events.append(CallDelta(position, "{}", self._index))
+        known = self._reason(reason)
+        if known == "stop" and stop is not None:
+            events.append(ChoiceEnded("stop_sequence", self._index, stop))
+        else:
+            events.append(ChoiceEnded(known, self._index))
+
+    def _stop(self, piece: ChoicePiece) -> str | None:
+        """The client's stop sequence that was met, where the provider tells it."""
+        if not self._stops:
+            return None
+        for raw in (piece.stop_reason, piece.matched_stop):
+            for stop in self._stops:
+                if told(raw) and _is_text(raw, stop):
+                    return stop
+        return None
 
     def _reason(self, reason: str) -> FinishReason:
         if reason in ("error", "abort"):
@@ -148,7 +171,15 @@ class Choice:
             events.append(CallStarted(position, call.id, name, self._index))
             arguments = call.waiting + arguments
         if arguments:
+            call.argued = True
             events.append(CallDelta(position, arguments, self._index))
+
+
+def _is_text(raw: msgspec.Raw, text: str) -> bool:
+    try:
+        return msgspec.json.decode(raw, type=str) == text
+    except ValueError:
+        return False
 
 
 def _logprobs(raw: msgspec.Raw) -> tuple[LogProbs, ...]:
