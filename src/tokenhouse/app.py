@@ -13,11 +13,11 @@ from pathlib import Path
 from tokenhouse import starter
 from tokenhouse.access import Access
 from tokenhouse.api import (
+    Account,
     ChatFront,
     CompletionsFront,
     Cors,
     Front,
-    Generation,
     Inference,
     Limits,
     Models,
@@ -30,7 +30,7 @@ from tokenhouse.api import (
     by_path,
 )
 from tokenhouse.app_providers import Providing, make_providers, why_nothing_answers
-from tokenhouse.billing import Billing, Prices, PriceVersion
+from tokenhouse.billing import Billing, Keep, Prices, PriceVersion, Upkeep
 from tokenhouse.catalogue import Catalogue
 from tokenhouse.clock import Clock, SystemClock
 from tokenhouse.config import Config
@@ -62,6 +62,7 @@ class House:
         self.access = Access(
             self.store, clock=clock, failed_keys_per_minute=config.server.failed_keys_per_minute
         )
+        self.upkeep = Upkeep(self.store, clock, keep_of(config))
         self.totals = Totals()
         self.relay = Relay(
             self.catalogue,
@@ -128,7 +129,10 @@ class House:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
         await send({"type": "lifespan.startup.complete"})
-        await receive()
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(self.upkeep.run(), name="tokenhouse-upkeep")
+            await receive()
+            keeping.cancel()
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -152,6 +156,13 @@ class House:
             )
 
         models = Models(lambda: self.catalogue, self._can_answer, clock=self.clock)
+        account = Account(
+            self.billing,
+            self.access,
+            lambda: self.catalogue,
+            clock=self.clock,
+            failed_codes_per_minute=server.failed_keys_per_minute,
+        )
         status = Status(self.totals, readiness=self._readiness, gauges=self._gauges)
         exact, prefixes = by_path(
             {
@@ -159,7 +170,13 @@ class House:
                 "completions": inference(CompletionsFront()),
                 "models": models.listing,
                 "model": models.one,
-                "generation": Generation(self.billing, self.access, clock=self.clock),
+                "generation": account.generation,
+                "generations": account.generations,
+                "activity": account.activity,
+                "key": account.key,
+                "credits": account.credits,
+                "redeem": account.redeem,
+                "postings": account.postings,
                 "health": status.health,
                 "ready": status.ready,
                 "metrics": status.metrics,
@@ -207,6 +224,11 @@ def _log_prices(recorded: asyncio.Future[tuple[PriceVersion, ...]]) -> None:
 def make_catalogue(config: Config) -> Catalogue:
     """The catalogue of ``config``; ConfigError names every mistake."""
     return Catalogue.build(config, starter_prompt=starter.system_prompt_template())
+
+
+def keep_of(config: Config) -> Keep:
+    """How long receipts and hourly rollups stay."""
+    return Keep(config.store.keep_receipts_days, config.store.keep_hours_days)
 
 
 def open_store(config: Config, clock: Clock) -> SqliteStore:

@@ -4,6 +4,7 @@ Knows how a key is found in a request, hashed and looked up, and what its caller
 know money and models, and never keeps a secret: only its SHA-256.
 """
 
+from tokenhouse.access.failures import Failures
 from tokenhouse.access.identify import Access, header_key
 from tokenhouse.access.memory import MemoryKeys
 from tokenhouse.access.port import KeyStore
@@ -13,6 +14,7 @@ from tokenhouse.access.values import Caller, Key, Limits, NewKey
 __all__ = [
     "Access",
     "Caller",
+    "Failures",
     "Key",
     "KeyStore",
     "Limits",

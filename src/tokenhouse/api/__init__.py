@@ -4,9 +4,9 @@ Parses, calls the relay (inference) or billing and access (everything else), and
 know providers, the engine, SQL and the ledger.
 """
 
+from tokenhouse.api.account import Account
 from tokenhouse.api.cors import Cors
 from tokenhouse.api.fronts import ChatFront, CompletionsFront, Front
-from tokenhouse.api.generation import Generation
 from tokenhouse.api.http import Handler, Receive, Scope, Send
 from tokenhouse.api.inference import Inference, Limits
 from tokenhouse.api.models import Models
@@ -18,12 +18,12 @@ from tokenhouse.api.totals import Totals
 
 __all__ = [
     "ROUTES",
+    "Account",
     "ApiRoute",
     "ChatFront",
     "CompletionsFront",
     "Cors",
     "Front",
-    "Generation",
     "Handler",
     "Inference",
     "Limits",

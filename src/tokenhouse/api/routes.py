@@ -8,7 +8,22 @@ from typing import Literal
 
 from tokenhouse.api.http import Handler
 
-Name = Literal["chat", "completions", "models", "model", "generation", "health", "ready", "metrics"]
+Name = Literal[
+    "chat",
+    "completions",
+    "models",
+    "model",
+    "generation",
+    "activity",
+    "postings",
+    "generations",
+    "redeem",
+    "credits",
+    "key",
+    "health",
+    "ready",
+    "metrics",
+]
 
 PREFIXES = ("/v1/", "/api/v7/llm/v1/", "/api/v7/llm/", "/api/v1/")
 """Below each of these stands every route whose path is relative."""
@@ -44,6 +59,35 @@ ROUTES: tuple[ApiRoute, ...] = (
         "GET",
         "/api/v1/generation",
         "The receipt of a request, by its id or its answer's (`?id=`).",
+    ),
+    ApiRoute(
+        "generations",
+        "GET",
+        "/api/v1/generations",
+        "Receipts of the account, page by page (`?limit=&after=&since=&until=&order=`); all of them "
+        "with `?format=csv` or `ndjson`.",
+    ),
+    ApiRoute(
+        "activity",
+        "GET",
+        "/api/v1/activity",
+        "Usage by UTC day and model of the last 30 days (`?date=`, or `?since=&until=`).",
+    ),
+    ApiRoute("key", "GET", "/api/v1/key", "The key that asks: what it has spent, its limits."),
+    ApiRoute(
+        "credits", "GET", "/api/v1/credits", "All credit, all usage (USD), balance (nanodollars)."
+    ),
+    ApiRoute(
+        "redeem",
+        "POST",
+        "/api/v1/credits/redeem",
+        'A voucher becomes credit (`{"code": "TH-…"}`), once.',
+    ),
+    ApiRoute(
+        "postings",
+        "GET",
+        "/api/v1/postings",
+        "The account's lines of the ledger, in pages and forms like `generations`.",
     ),
     ApiRoute("health", "GET", "/health", "200 while the process answers."),
     ApiRoute("ready", "GET", "/ready", "200 when requests can be served and paid, else 503."),

@@ -14,6 +14,7 @@ from tokenhouse.billing.reading import Reading
 from tokenhouse.billing.upkeep import Keep, Upkeep
 from tokenhouse.billing.values import (
     DAY_MS,
+    FOREVER_MS,
     HOUR_MS,
     AttemptRow,
     AuditRow,
@@ -31,6 +32,7 @@ from tokenhouse.billing.voucher import not_a_voucher, refusal
 
 __all__ = [
     "DAY_MS",
+    "FOREVER_MS",
     "HOUR_MS",
     "Acts",
     "AttemptRow",

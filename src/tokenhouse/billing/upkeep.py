@@ -14,7 +14,7 @@ from typing import Final
 from tokenhouse.billing.port import Records
 from tokenhouse.billing.values import DAY_MS
 from tokenhouse.clock import Clock
-from tokenhouse.errors import HouseError
+from tokenhouse.errors import TokenhouseError
 
 FOLD_EVERY_S: Final = 5.0
 PRUNE_EVERY_S: Final = 60.0
@@ -46,7 +46,7 @@ class Upkeep:
         while True:
             try:
                 await self.turn()
-            except HouseError as error:
+            except TokenhouseError as error:
                 _log.warning("receipts are folded and pruned later: %s", error)
             await asyncio.sleep(FOLD_EVERY_S)
 

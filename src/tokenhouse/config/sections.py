@@ -103,6 +103,20 @@ class StoreConfig:
             choices=("process", "power"),
         ),
     ] = "process"
+    keep_receipts_days: Annotated[
+        int,
+        Key(
+            "Days that receipts stay; 0 is for ever. Balances, postings and usage sums stay always.",
+            within=(0, 36_500),
+        ),
+    ] = 90
+    keep_hours_days: Annotated[
+        int,
+        Key(
+            "Days that usage by the hour stays; 0 is for ever. Usage by the day stays always.",
+            within=(0, 36_500),
+        ),
+    ] = 400
 
     def __repr__(self) -> str:
         return f"StoreConfig(url={self.url.partition(':')[0]}:…, durability={self.durability!r})"

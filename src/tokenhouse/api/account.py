@@ -1,0 +1,277 @@
+"""What a key may ask about its own account: itself, its credit, its receipts and its usage.
+
+``/api/v1/{key,credits,generation,activity}`` have OpenRouter's shapes and field names, amounts in USD
+as exact decimal numbers. What only this house tells stands beside it; amounts whose name does not say
+dollars (``balance``, ``held``, ``amount``, ``cost`` …) are whole nanodollars. Another account's id is
+404. Errors are in OpenAI's envelope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from tokenhouse import ids
+from tokenhouse.access import Access, Caller, Failures, Key
+from tokenhouse.api.exporting import Exporting, form_of
+from tokenhouse.api.generation import activity_json, receipt_json, usd
+from tokenhouse.api.http import (
+    ClientGone,
+    Receive,
+    Respond,
+    Scope,
+    Send,
+    query,
+    read_body,
+    retry_headers,
+)
+from tokenhouse.api.ranges import page_asked, range_asked
+from tokenhouse.billing import Billing, Spending, export
+from tokenhouse.catalogue import Catalogue
+from tokenhouse.clock import Clock
+from tokenhouse.errors import AccountError, CallerError, TokenhouseError
+from tokenhouse.wire import error_body
+
+REDEEM_BODY_MAX = 4096
+ACTIVITY_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks, with which query; ``respond`` takes the answer."""
+
+    caller: Caller
+    query: Mapping[str, str]
+    respond: Respond
+    scope: Scope
+
+
+Act = Callable[[Asking], Awaitable[None]]
+
+
+class _Redeeming(msgspec.Struct):
+    code: str
+
+
+class Account:
+    """The routes of ``/api/v1`` that are about the caller's own account; one method each."""
+
+    def __init__(
+        self,
+        billing: Billing,
+        access: Access,
+        catalogue: Callable[[], Catalogue],
+        *,
+        clock: Clock,
+        failed_codes_per_minute: int,
+    ) -> None:
+        self._billing = billing
+        self._access = access
+        self._catalogue = catalogue
+        self._clock = clock
+        self._failures = Failures(failed_codes_per_minute)
+
+    async def key(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """``GET /api/v1/key``: the key that asks, and what it has spent."""
+        del receive
+        await self._answer(scope, send, self._key)
+
+    async def credits(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """``GET /api/v1/credits``: all that came in, all that was spent, what is left."""
+        del receive
+        await self._answer(scope, send, self._credits)
+
+    async def generation(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """``GET /api/v1/generation?id=``: one receipt, by the request's id or its answer's own."""
+        del receive
+        await self._answer(scope, send, self._generation)
+
+    async def generations(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """``GET /api/v1/generations``: receipts, page by page; all at once as CSV or NDJSON. Ours."""
+        del receive
+        await self._answer(scope, send, self._generations)
+
+    async def postings(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """``GET /api/v1/postings``: the account's lines of the ledger, likewise. Ours."""
+        del receive
+        await self._answer(scope, send, self._postings)
+
+    async def activity(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """``GET /api/v1/activity``: usage by day and model, of the last 30 UTC days or of ``date``."""
+        del receive
+        await self._answer(scope, send, self._activity)
+
+    async def redeem(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """``POST /api/v1/credits/redeem`` with ``{"code": …}``: a voucher becomes credit. Ours."""
+
+        async def act(asking: Asking) -> None:
+            await self._redeem(asking, receive)
+
+        await self._answer(scope, send, act)
+
+    async def _answer(self, scope: Scope, send: Send, act: Act) -> None:
+        request_id = ids.new(ids.REQUEST, self._clock.now_ms())
+        respond = Respond(send, [(b"x-request-id", request_id.encode())])
+        try:
+            asked = query(scope)
+            caller = self._access.identify(
+                scope["headers"],
+                body_key=None,
+                query_key=asked.pop("key", None) if scope["method"] != "POST" else None,
+                address=_address(scope),
+            )
+            await act(Asking(caller, asked, respond, scope))
+        except ClientGone:
+            return
+        except TokenhouseError as error:
+            await respond.json(
+                error.status,
+                error_body(error, request_id),
+                retry_headers(error, self._clock.now_ms()),
+            )
+
+    async def _key(self, asking: Asking) -> None:
+        caller = asking.caller
+        keys = await self._billing.keys(caller.account)
+        key = next((key for key in keys if key.id == caller.key), None)
+        if key is None:
+            raise CallerError("This key is gone.", status=404, code="key_not_found")
+        spent = await self._billing.spending(caller.account, caller.key)
+        funds = await self._billing.funds(caller.account)
+        plan = self._catalogue().plans.get(caller.plan)
+        per_minute = None if plan is None else plan.requests_per_minute
+        data = _key_json(key, spent, paid=funds.paid, requests_per_minute=per_minute)
+        data["account"] = {
+            "id": caller.account,
+            "name": caller.account_name,
+            "plan": caller.plan,
+            "balance": funds.balance,
+            "held": funds.held,
+        }
+        await _json(asking, {"data": data})
+
+    async def _credits(self, asking: Asking) -> None:
+        funds = await self._billing.funds(asking.caller.account)
+        data = {
+            "total_credits": usd(funds.balance + funds.used),
+            "total_usage": usd(funds.used),
+            "balance": funds.balance,
+            "held": funds.held,
+            "free": funds.free,
+        }
+        await _json(asking, {"data": data})
+
+    async def _generation(self, asking: Asking) -> None:
+        wanted = asking.query.get("id")
+        if not wanted:
+            raise CallerError(
+                "'id' is required: the x-request-id of a request, or its answer's id.", param="id"
+            )
+        row = await self._billing.receipt(wanted, account=asking.caller.account)
+        await _json(asking, {"data": receipt_json(row)})
+
+    async def _generations(self, asking: Asking) -> None:
+        account, form = asking.caller.account, form_of(asking.query)
+        asked = page_asked(asking.query, streamed=form is not None)
+        if form is not None:
+            pages = self._billing.receipts_pages(account, asked)
+            exporting = Exporting(form, export.RECEIPT_FIELDS, export.receipt_fields, "generations")
+            await exporting.send(asking.scope, asking.respond, pages)
+            return
+        page = await self._billing.receipts_page(account, asked)
+        data = [receipt_json(row) for row in page.rows]
+        await _json(asking, {"data": data, "next": page.next})
+
+    async def _postings(self, asking: Asking) -> None:
+        account, form = asking.caller.account, form_of(asking.query)
+        asked = page_asked(asking.query, streamed=form is not None)
+        if form is not None:
+            pages = self._billing.postings_pages(account, asked)
+            exporting = Exporting(form, export.POSTING_FIELDS, export.posting_fields, "postings")
+            await exporting.send(asking.scope, asking.respond, pages)
+            return
+        page = await self._billing.postings_page(account, asked)
+        data = [export.posting_fields(posting) for posting in page.rows]
+        await _json(asking, {"data": data, "next": page.next})
+
+    async def _activity(self, asking: Asking) -> None:
+        since_ms, until_ms = range_asked(asking.query, self._clock.now_ms(), days=ACTIVITY_DAYS)
+        rows = await self._billing.usage(
+            asking.caller.account, since_ms=since_ms, until_ms=until_ms, by=("day", "model")
+        )
+        await _json(asking, {"data": [activity_json(row) for row in reversed(rows)]})
+
+    async def _redeem(self, asking: Asking, receive: Receive) -> None:
+        body = await read_body(asking.scope, receive, REDEEM_BODY_MAX)
+        try:
+            code = msgspec.json.decode(body, type=_Redeeming).code
+        except msgspec.MsgspecError as error:
+            raise CallerError(f'send {{"code": "TH-…"}}: {error}', param="code") from None
+        address, now = _address(asking.scope), self._clock.monotonic()
+        wait_s = self._failures.wait_s(address, now)
+        if wait_s is not None:
+            raise AccountError(
+                "Too many wrong voucher codes from this address in the last minute; wait.",
+                status=429,
+                code="too_many_failed_codes",
+                retry_after_s=wait_s,
+            )
+        caller = asking.caller
+        try:
+            credited = await self._billing.redeem(code, caller.account, by=f"key:{caller.key}")
+        except CallerError:
+            self._failures.add(address, now)
+            raise
+        data = {
+            "id": credited.id,
+            "amount": credited.amount,
+            "balance": credited.balance,
+            "replayed": credited.replayed,
+        }
+        await _json(asking, {"data": data})
+
+
+def _key_json(
+    key: Key, spent: Spending, *, paid: bool, requests_per_minute: int | None
+) -> dict[str, Any]:
+    """A key in OpenRouter's words. ``rate_limit.requests``: -1 is no limit."""
+    return {
+        "label": key.name or f"sk-th-…{key.hint}",
+        "limit": None,
+        "limit_remaining": None,
+        "limit_reset": None,
+        "include_byok_in_limit": False,
+        "usage": usd(spent.total),
+        "usage_daily": usd(spent.day),
+        "usage_weekly": usd(spent.week),
+        "usage_monthly": usd(spent.month),
+        "byok_usage": 0,
+        "byok_usage_daily": 0,
+        "byok_usage_weekly": 0,
+        "byok_usage_monthly": 0,
+        "is_free_tier": not paid,
+        "is_management_key": False,
+        "is_provisioning_key": False,
+        "expires_at": None if key.expires_ms is None else export.utc(key.expires_ms),
+        "creator_user_id": None,
+        "rate_limit": {
+            "requests": -1 if requests_per_minute is None else requests_per_minute,
+            "interval": "60s",
+            "note": "requests of the whole account in any 60 seconds; -1 is no limit",
+        },
+        "id": key.id,
+        "hint": key.hint,
+        "created_at": export.utc(key.created_ms),
+    }
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+async def _json(asking: Asking, value: object) -> None:
+    await asking.respond.json(200, msgspec.json.encode(value))
