@@ -5,10 +5,12 @@ HTTP servers, prices, accounts and where a model runs.
 """
 
 from tokenhouse.wire import anthropic_messages, openai_chat, openai_completions, sse
+from tokenhouse.wire.asked import Asked
 from tokenhouse.wire.body import body_key
 from tokenhouse.wire.errors import error_body, retry_after_seconds
 
 __all__ = [
+    "Asked",
     "anthropic_messages",
     "body_key",
     "error_body",

@@ -23,6 +23,7 @@ from tokenhouse.chat import (
     TextDelta,
 )
 from tokenhouse.wire.anthropic_messages.arguments import is_object, object_of
+from tokenhouse.wire.tool_ids import ToolIds
 
 Kind = Literal["text", "thinking", "redacted_thinking", "tool_use"]
 PieceKind = Literal["text", "thinking", "signature", "arguments"]
@@ -103,11 +104,12 @@ class _Block:
 class Blocks:
     """The state: which block is open, which wait behind it, and which calls they are."""
 
-    __slots__ = ("_calls", "_next", "_queue")
+    __slots__ = ("_calls", "_ids", "_next", "_queue")
 
     def __init__(self) -> None:
         self._queue: deque[_Block] = deque()
         self._calls: dict[int, _Block] = {}
+        self._ids = ToolIds("anthropic")
         self._next = 0
 
     @property
@@ -127,7 +129,9 @@ class Blocks:
             case RedactedThought(choice=0):
                 self._begin("redacted_thinking", data=event.data)
             case CallStarted(choice=0):
-                self._calls[event.position] = self._begin("tool_use", event.id, event.name)
+                self._calls[event.position] = self._begin(
+                    "tool_use", self._ids.map(event.id), event.name
+                )
             case CallDelta(choice=0):
                 call = self._calls[event.position]
                 if event.arguments and not call.sealed:

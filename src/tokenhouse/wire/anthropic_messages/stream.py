@@ -33,6 +33,7 @@ from tokenhouse.wire.anthropic_messages.frames import (
 )
 from tokenhouse.wire.anthropic_messages.translate import Translator
 from tokenhouse.wire.anthropic_messages.usage import Counts
+from tokenhouse.wire.asked import NOTHING_ASKED, Asked
 from tokenhouse.wire.counts import HOUSE_ONLY, fields_of
 from tokenhouse.wire.faults import broken
 
@@ -225,11 +226,11 @@ class TranslatingReader(StreamReader):
         answer_id: str,
         model: str,
         upstream_model: str = "",
+        asked: Asked = NOTHING_ASKED,
         limit_bytes: int = sse.DEFAULT_LIMIT_BYTES,
     ) -> None:
-        del answer_id  # an answer's name is put to it by whoever encodes it
         super().__init__(model, upstream_model, limit_bytes)
-        self._translator = Translator()
+        self._translator = Translator(answer_id, asked)
         self._kind: str | None = None
         self._index = 0
 

@@ -18,6 +18,7 @@ from tokenhouse.chat import (
     TextDelta,
 )
 from tokenhouse.wire.anthropic_messages.frames import ABSENT, REASONS, Block, Delta
+from tokenhouse.wire.asked import NOTHING_ASKED, Asked
 
 _EMPTY: Final = (b"", b"{}", b"null")
 
@@ -36,9 +37,11 @@ class _Open:
 class Translator:
     """One answer: which blocks are open, how many calls it has made, and whether it has ended."""
 
-    __slots__ = ("_calls", "_open", "ended")
+    __slots__ = ("_asked", "_calls", "_id_stem", "_open", "ended")
 
-    def __init__(self) -> None:
+    def __init__(self, answer_id: str, asked: Asked = NOTHING_ASKED) -> None:
+        self._id_stem = answer_id[-12:]
+        self._asked = asked
         self._open: dict[int, _Open] = {}
         self._calls = 0
         self.ended = False
@@ -58,7 +61,10 @@ class Translator:
             case "tool_use":
                 position = self._calls
                 self._calls += 1
-                events.append(CallStarted(position, block.id or "", block.name or ""))
+                name = block.name or ""
+                name = self._asked.names.get(name, name)
+                call_id = block.id or f"toolu_{self._id_stem}_{position}"
+                events.append(CallStarted(position, call_id, name))
             case _:
                 pass
         opened = self._open[index] = _Open(position)

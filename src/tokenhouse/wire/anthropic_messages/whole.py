@@ -17,6 +17,7 @@ from tokenhouse.wire.anthropic_messages.frames import (
 )
 from tokenhouse.wire.anthropic_messages.translate import Translator
 from tokenhouse.wire.anthropic_messages.usage import Counts
+from tokenhouse.wire.asked import NOTHING_ASKED, Asked
 from tokenhouse.wire.faults import broken
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -38,13 +39,17 @@ def pass_whole(body: bytes, *, answer_id: str, model: str, upstream_model: str =
 
 
 def translate_whole(
-    body: bytes, *, answer_id: str, model: str, upstream_model: str = ""
+    body: bytes,
+    *,
+    answer_id: str,
+    model: str,
+    upstream_model: str = "",
+    asked: Asked = NOTHING_ASKED,
 ) -> list[Event]:
     """The translated lane: the same events that a stream of this answer would have given."""
-    del answer_id  # an answer's name is put to it by whoever encodes it
     message = _message(body, upstream_model=upstream_model, public_model=model)
     events: list[Event] = []
-    translator = Translator()
+    translator = Translator(answer_id, asked)
     for index, block in enumerate(message.content or ()):
         translator.start(index, block, events)
         translator.stop(index, events)

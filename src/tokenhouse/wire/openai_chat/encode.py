@@ -28,6 +28,7 @@ from tokenhouse.wire import sse
 from tokenhouse.wire.errors import error_body
 from tokenhouse.wire.openai_chat.thoughts import Detail, Thoughts
 from tokenhouse.wire.openai_usage import usage_json
+from tokenhouse.wire.tool_ids import ToolIds
 
 Json = dict[str, object]
 
@@ -46,7 +47,7 @@ _FINISH: Final[dict[FinishReason, str]] = {
 class StreamEncoder:
     """Events → server-sent chunks. ``created_s`` is unix seconds; ``model`` the public name."""
 
-    __slots__ = ("_begun", "_head", "_include_usage", "_raw_usage", "_thoughts")
+    __slots__ = ("_begun", "_head", "_ids", "_include_usage", "_raw_usage", "_thoughts")
 
     def __init__(
         self, *, answer_id: str, model: str, created_s: int, include_usage: bool = False
@@ -59,6 +60,7 @@ class StreamEncoder:
         )
         self._begun: set[int] = set()
         self._thoughts: dict[int, Thoughts] = {}
+        self._ids: ToolIds | None = None
         self._raw_usage: bytes | None = None
 
     def encode(self, event: Event) -> bytes:
@@ -90,7 +92,7 @@ class StreamEncoder:
             case CallStarted():
                 piece = b'"tool_calls":[{"index":%d,"id":%b,"type":"function","function":' % (
                     event.position,
-                    _ENCODER.encode(event.id),
+                    _ENCODER.encode(self._call_id(event.id)),
                 )
                 name = _ENCODER.encode(event.name)
                 return self._delta(event.choice, piece + b'{"name":%b,"arguments":""}}]' % name)
@@ -110,6 +112,11 @@ class StreamEncoder:
             case Opened() | Passed() | TextDelta():
                 pass
         return b""
+
+    def _call_id(self, given: str) -> str:
+        if self._ids is None:
+            self._ids = ToolIds("openai")
+        return self._ids.map(given)
 
     def _thought(self, event: ReasoningDelta | RedactedThought) -> bytes:
         thoughts = self._thoughts.get(event.choice)
@@ -160,7 +167,7 @@ class _Answer:
         self.text: list[str] = []
         self.reasoning: list[str] = []
         self.details: list[Detail] = []
-        self._thoughts = Thoughts()
+        self._thoughts: Thoughts | None = None
         self.refusal: list[str] = []
         self.calls: list[tuple[str, str, list[str]]] = []
         self.logprobs: list[LogProbs] = []
@@ -170,6 +177,8 @@ class _Answer:
         """Take a thought, or a piece of one, in."""
         if isinstance(event, ReasoningDelta) and event.text:
             self.reasoning.append(event.text)
+        if self._thoughts is None:
+            self._thoughts = Thoughts()
         detail = self._thoughts.take(event)
         if detail is not None:
             self.details.append(detail)
@@ -206,13 +215,14 @@ class _Answer:
 class WholeEncoder:
     """Events → one JSON answer. Passes a ``Whole`` as it is, adding usage and cost."""
 
-    __slots__ = ("_answer_id", "_choices", "_created_s", "_model", "_raw_usage", "_whole")
+    __slots__ = ("_answer_id", "_choices", "_created_s", "_ids", "_model", "_raw_usage", "_whole")
 
     def __init__(self, *, answer_id: str, model: str, created_s: int) -> None:
         self._answer_id = answer_id
         self._model = model
         self._created_s = created_s
         self._choices: dict[int, _Answer] = {}
+        self._ids: ToolIds | None = None
         self._whole: Whole | None = None
         self._raw_usage: bytes | None = None
 
@@ -232,7 +242,7 @@ class WholeEncoder:
             case RefusalDelta():
                 self._choice(event.choice).refusal.append(event.text)
             case CallStarted():
-                self._choice(event.choice).calls.append((event.id, event.name, []))
+                self._choice(event.choice).calls.append((self._call_id(event.id), event.name, []))
             case CallDelta():
                 self._choice(event.choice).calls[event.position][2].append(event.arguments)
             case ChoiceEnded():
@@ -263,6 +273,11 @@ class WholeEncoder:
                 "usage": msgspec.Raw(shown),
             }
         )
+
+    def _call_id(self, given: str) -> str:
+        if self._ids is None:
+            self._ids = ToolIds("openai")
+        return self._ids.map(given)
 
     def _choice(self, index: int) -> _Answer:
         answer = self._choices.get(index)

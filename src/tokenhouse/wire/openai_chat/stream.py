@@ -7,7 +7,6 @@ name and the provider's usage, which goes into ``Finished``. ``TranslatingReader
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -15,6 +14,7 @@ import msgspec
 from tokenhouse.chat import Event, Finished, Passed
 from tokenhouse.errors import TokenhouseError
 from tokenhouse.wire import sse
+from tokenhouse.wire.asked import NOTHING_ASKED, Asked
 from tokenhouse.wire.body import RawFields
 from tokenhouse.wire.faults import broken
 from tokenhouse.wire.openai_chat.errors import in_band_error
@@ -271,11 +271,9 @@ class PassingReader(StreamReader):
 
 
 class TranslatingReader(StreamReader):
-    """The translated lane: deltas, calls and ends of every choice. ``stops``: the client's stop
-    sequences, to know one again that the provider names.
-    """
+    """The translated lane: deltas, calls and ends of every choice."""
 
-    __slots__ = ("_choices", "_stem", "_stops")
+    __slots__ = ("_asked", "_choices", "_stem")
 
     def __init__(
         self,
@@ -283,12 +281,12 @@ class TranslatingReader(StreamReader):
         answer_id: str,
         model: str,
         upstream_model: str = "",
-        stops: Sequence[str] = (),
+        asked: Asked = NOTHING_ASKED,
         limit_bytes: int = sse.DEFAULT_LIMIT_BYTES,
     ) -> None:
         super().__init__(model, upstream_model, limit_bytes)
         self._stem = id_stem(answer_id)
-        self._stops = stops
+        self._asked = asked
         self._choices: dict[int, Choice] = {}
 
     def _frame(self, payload: bytes, events: list[Event]) -> None:
@@ -306,7 +304,7 @@ class TranslatingReader(StreamReader):
     def _choice(self, piece: ChoicePiece) -> Choice:
         choice = self._choices.get(piece.index)
         if choice is None:
-            choice = self._choices[piece.index] = Choice(piece.index, self._stem, self._stops)
+            choice = self._choices[piece.index] = Choice(piece.index, self._stem, self._asked)
         return choice
 
     def _complete(self) -> bool:

@@ -6,8 +6,6 @@ id together: providers leave out the one, repeat the other, or give three calls 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from tokenhouse.chat import (
@@ -21,6 +19,7 @@ from tokenhouse.chat import (
     RefusalDelta,
     TextDelta,
 )
+from tokenhouse.wire.asked import NOTHING_ASKED, Asked
 from tokenhouse.wire.faults import broken
 from tokenhouse.wire.openai_chat.pieces import (
     LOGPROBS,
@@ -52,11 +51,11 @@ class _Call:
 class Choice:
     """One choice of an answer: what has begun in it, and whether it has ended."""
 
-    __slots__ = ("_by_id", "_by_index", "_calls", "_id_stem", "_index", "_stops", "ended")
+    __slots__ = ("_asked", "_by_id", "_by_index", "_calls", "_id_stem", "_index", "ended")
 
-    def __init__(self, index: int, id_stem: str, stops: Sequence[str] = ()) -> None:
+    def __init__(self, index: int, id_stem: str, asked: Asked = NOTHING_ASKED) -> None:
         self._index = index
-        self._stops = stops
+        self._asked = asked
         self._id_stem = id_stem
         self._calls: list[_Call] = []
         self._by_index: dict[int, int] = {}
@@ -96,10 +95,10 @@ class Choice:
 
     def _stop(self, piece: ChoicePiece) -> str | None:
         """The client's stop sequence that was met, where the provider tells it."""
-        if not self._stops:
+        if not self._asked.stops:
             return None
         for raw in (piece.stop_reason, piece.matched_stop):
-            for stop in self._stops:
+            for stop in self._asked.stops:
                 if told(raw) and _is_text(raw, stop):
                     return stop
         return None
@@ -168,6 +167,7 @@ class Choice:
                 call.waiting += arguments
                 return
             call.started = True
+            name = self._asked.names.get(name, name)
             events.append(CallStarted(position, call.id, name, self._index))
             arguments = call.waiting + arguments
         if arguments:

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from tokenhouse.chat import Event, Finished, Whole
+from tokenhouse.wire.asked import NOTHING_ASKED, Asked
 from tokenhouse.wire.faults import broken
 from tokenhouse.wire.openai_chat.errors import in_band_error
 from tokenhouse.wire.openai_chat.pieces import ABSENT, FIELDS, PIECE, delta_text, odd_text, told
@@ -42,7 +43,12 @@ def pass_whole(body: bytes, *, answer_id: str, model: str, upstream_model: str =
 
 
 def translate_whole(
-    body: bytes, *, answer_id: str, model: str, upstream_model: str = ""
+    body: bytes,
+    *,
+    answer_id: str,
+    model: str,
+    upstream_model: str = "",
+    asked: Asked = NOTHING_ASKED,
 ) -> list[Event]:
     """The translated lane: the same events that a stream of this answer would have given."""
     piece = decode_piece(body)
@@ -53,7 +59,7 @@ def translate_whole(
         raise broken("sent an answer without choices")
     events: list[Event] = []
     for part in piece.choices:
-        choice = Choice(part.index, id_stem(answer_id))
+        choice = Choice(part.index, id_stem(answer_id), asked)
         calls = (part.message.tool_calls if part.message is not None else None) or ()
         for position, call in enumerate(calls):
             call.index = position
