@@ -10,6 +10,7 @@ from tokenhouse.cli_chat import chat
 from tokenhouse.cli_frame import EXIT_CODES, Root
 from tokenhouse.cli_house import backup, check, init, serve
 from tokenhouse.cli_models import count, models
+from tokenhouse.cli_plans import plans, prices
 
 
 @click.group(
@@ -25,6 +26,8 @@ from tokenhouse.cli_models import count, models
         usage,
         ledger,
         models,
+        prices,
+        plans,
         chat,
         count,
         backup,

@@ -47,7 +47,7 @@ def accounts_create(settings: Settings, name: str, plan: str | None) -> None:
 
     made = run(config, create, make=True)
     if settings.as_json:
-        print_json(_account(made))
+        print_json(account_row(made))
     else:
         print(f"{made.id}  {made.name}, plan {made.plan}")
 
@@ -68,7 +68,7 @@ def accounts_list(settings: Settings) -> None:
 
     found = run(settings.load(), listed)
     if settings.as_json:
-        print_json([_account(account) for account in found])
+        print_json([account_row(account) for account in found])
         return
     columns = (
         Column("id"),
@@ -322,7 +322,8 @@ def _print_credited(settings: Settings, credited: Credited) -> None:
     print(f"{credited.id}  {dollars(credited.amount)}, balance {balance}{again}")
 
 
-def _account(account: Account) -> dict[str, object]:
+def account_row(account: Account) -> dict[str, object]:
+    """An account as JSON; amounts in nanodollars."""
     return {
         "id": account.id,
         "name": account.name,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from tokenhouse.catalogue import STARTER, Catalogue, Model
+from tokenhouse.catalogue import STARTER, Catalogue, Model, plan_parts, price_parts
 from tokenhouse.cli_frame import ERROR, OK, Failure, Settings, Verb, settings_of
 from tokenhouse.cli_open import House, build_catalogue, house_exists, run, store_path
 from tokenhouse.cli_output import print_json
@@ -155,6 +155,8 @@ def _checked(
         "config": None if file is None else str(file),
         "data": None if config is None else str(config.data_dir),
         "models": [] if catalogue is None else [model.id for model in catalogue.models],
+        "prices": {} if catalogue is None else _prices(catalogue),
+        "plans": {} if catalogue is None else _plans(catalogue),
         "problems": list(problems),
         "notes": notes,
     }
@@ -175,7 +177,21 @@ def _print_checked(
         print(f"settings: {file}")
         print(f"data: {config.data_dir}")
         print(f"models: {', '.join(model.id for model in catalogue.models) or 'none'}")
+        for model, parts in _prices(catalogue).items():
+            print(f"price of {model}, beside input and output: {', '.join(parts)}")
+        for plan, parts in _plans(catalogue).items():
+            print(f"plan {plan}: {', '.join(parts) or 'no grant, no limits'}")
         print("ok")
+
+
+def _prices(catalogue: Catalogue) -> dict[str, list[str]]:
+    """What each price says beside input and output; models whose price says no more are left out."""
+    said = {m.id: price_parts(m.price) for m in catalogue.models if m.price is not None}
+    return {name: list(parts) for name, parts in said.items() if parts}
+
+
+def _plans(catalogue: Catalogue) -> dict[str, list[str]]:
+    return {plan.name: list(plan_parts(plan)) for plan in catalogue.plans.values()}
 
 
 def _notes(config: Config, catalogue: Catalogue) -> list[str]:

@@ -13,8 +13,8 @@ from tokenhouse.chat import estimate_tokens
 from tokenhouse.cli_frame import Settings, Verb, settings_of
 from tokenhouse.cli_open import build_catalogue
 from tokenhouse.cli_output import Column, print_json, print_table
+from tokenhouse.cli_plans import price_cells
 from tokenhouse.config import Config
-from tokenhouse.money import usd_per_million
 from tokenhouse.starter import tokenizer_path
 
 
@@ -29,20 +29,23 @@ from tokenhouse.starter import tokenizer_path
 def models(settings: Settings) -> None:
     """List the catalogue.
 
-    Ids, context lengths, prices in dollars per million tokens, and where each model runs.
+    Ids, context lengths, prices in dollars per million tokens (and what they say beside input and
+    output), and where each model runs.
     """
     catalogue = build_catalogue(settings.load())
     if settings.as_json:
         print_json([asdict(row) for row in catalogue.rows])
         return
+    beside = any(price_cells(model.price)[2] for model in catalogue.models)
     columns = (
         Column("model"),
         Column("context", number=True),
         Column("input", number=True),
         Column("output", number=True),
+        *((Column("beside"),) if beside else ()),
         Column("runs at"),
     )
-    rows = [_line(model) for model in catalogue.models]
+    rows = [_line(model, beside=beside) for model in catalogue.models]
     print_table(
         columns, rows, empty="the catalogue is empty; give it [[models]] in tokenhouse.toml"
     )
@@ -78,16 +81,11 @@ def count(settings: Settings, file: Path | None, name: str | None) -> None:
         print(f"{tokens} (estimated: the tokenizer of {model.id} is not here)")
 
 
-def _line(model: Model) -> tuple[str, ...]:
-    price = model.price
-    if price is None:
-        rates = ("no price", "no price")
-    elif price.free:
-        rates = ("free", "free")
-    else:
-        rates = (f"${usd_per_million(price.input)}", f"${usd_per_million(price.output)}")
+def _line(model: Model, *, beside: bool) -> tuple[str, ...]:
+    into, out, more = price_cells(model.price)
     places = dict.fromkeys(route.provider for route in model.routes)
-    return (model.id, str(model.context_length), *rates, ", ".join(places) or "nowhere")
+    cells = (model.id, str(model.context_length), into, out, *((more,) if beside else ()))
+    return (*cells, ", ".join(places) or "nowhere")
 
 
 def _text(file: Path | None) -> str:

@@ -27,10 +27,12 @@ def test_the_verbs_are_those_that_are_promised() -> None:
     assert {verb for verb in VERBS if len(verb) == 1} == {
         *(("serve",), ("init",), ("check",), ("accounts",), ("keys",), ("credit",), ("usage",)),
         *(("ledger",), ("models",), ("chat",), ("count",), ("backup",)),
+        *(("plans",), ("prices",)),
     }
     assert {verb for verb in VERBS if len(verb) == 2} == {
         *(("accounts", "create"), ("accounts", "list"), ("keys", "create"), ("keys", "list")),
         *(("keys", "revoke"), ("ledger", "verify"), ("ledger", "reverse")),
+        ("accounts", "plan"),
     }
 
 

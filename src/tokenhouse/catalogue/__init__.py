@@ -27,6 +27,7 @@ from tokenhouse.catalogue.values import (
     Route,
     Tier,
 )
+from tokenhouse.catalogue.words import plan_parts, price_parts
 
 __all__ = [
     "FREE_VARIANT",
@@ -50,7 +51,9 @@ __all__ = [
     "clamp",
     "cost",
     "counted_ceiling",
+    "plan_parts",
     "price_line",
+    "price_parts",
     "row",
     "system_prompt",
 ]
