@@ -34,11 +34,14 @@ NAMES = ("mill", "forge")
 
 
 class Model:
-    """One account as a child would keep it: money in, money out, what is held, what ends when."""
+    """One account as a child would keep it: money in, money out, what is held, what ends when.
+
+    ``grants``: period → what is left of it, and its end. ``given``: period → what was given in all."""
 
     def __init__(self) -> None:
         self.balance = 0
         self.grants: dict[str, list[int]] = {}
+        self.given: dict[str, int] = {}
         self.open: dict[str, int] = {}
         self.credits: dict[str, int] = {}
         self.reversed: set[str] = set()
@@ -62,7 +65,8 @@ class Model:
 
 
 class Interleavings(RuleBasedStateMachine):
-    """Two accounts, a dozen holds, two leases, a clock; replays and nonsense included."""
+    """Two accounts, a dozen holds, two leases, plans that change, a clock that jumps; replays and
+    nonsense included."""
 
     ledger: Ledger
     loop: asyncio.AbstractEventLoop
@@ -82,6 +86,7 @@ class Interleavings(RuleBasedStateMachine):
         self.ended: dict[str, str] = {}
         self.noted: dict[str, int] = {}
         self.months = 0
+        self.ends: dict[str, int] = {}
 
     def open_ledger(self) -> None:
         raise NotImplementedError
@@ -129,12 +134,18 @@ class Interleavings(RuleBasedStateMachine):
             model.reversed.add(id)
             model.balance -= model.credits[id]
 
-    @rule(number=HOLDS, which=st.integers(0, 1), amount=AMOUNTS, lease=st.sampled_from("xy"))
-    def hold(self, number: int, which: int, amount: int, lease: str) -> None:
+    @rule(
+        number=HOLDS,
+        which=st.integers(0, 1),
+        amount=AMOUNTS,
+        lease=st.sampled_from("xy"),
+        right=st.sampled_from((20, 40, 60)),
+    )
+    def hold(self, number: int, which: int, amount: int, lease: str, right: int) -> None:
         id, account = f"hold-{number}", self.ids[which]
         model = self.models[account]
         period = f"m{self.months}"
-        grant = GrantDue(period, 40, self.now + 10_000) if self.months else None
+        grant = GrantDue(period, right, self.ends[period]) if self.months else None
         asked = HoldAsked(
             id=id, account=account, amount=amount, lease=lease, at_ms=self.now, grant=grant
         )
@@ -150,13 +161,16 @@ class Interleavings(RuleBasedStateMachine):
             assert answer.replayed
             return
         model.end_grants(self.now)
-        due = 40 if grant and period not in model.grants else 0
+        due = 0
+        if grant is not None and grant.ends_ms > self.now:
+            due = max(0, right - model.given.get(period, 0))
         if amount > model.free + due:
             assert answer == NotEnough(model.free + due)
             return
         if grant and due:
-            model.grants[period] = [40, grant.ends_ms]
-            model.balance += 40
+            model.grants.setdefault(period, [0, grant.ends_ms])[0] += due
+            model.given[period] = right
+            model.balance += due
         model.open[id] = amount
         self.holds[id] = (account, lease, amount)
         assert answer == Held(model.free)
@@ -214,10 +228,15 @@ class Interleavings(RuleBasedStateMachine):
     def pass_time(self, seconds: int) -> None:
         self.clock.advance(seconds)
 
+    @rule(seconds=st.integers(1, 12))
+    def set_the_clock_back(self, seconds: int) -> None:
+        self.clock.set_wall(self.now - 1000 * seconds)
+
     @precondition(lambda self: self.months < 4)
     @rule()
     def begin_month(self) -> None:
         self.months += 1
+        self.ends[f"m{self.months}"] = self.now + 10_000
 
     @invariant()
     def the_books_agree_with_the_model(self) -> None:

@@ -219,6 +219,51 @@ async def test_a_grant_is_posted_once_per_period_and_only_with_a_hold_that_stand
     await sound(ledger)
 
 
+async def test_a_plan_that_grants_more_brings_the_difference_and_one_of_less_takes_nothing(
+    ledger: Ledger,
+) -> None:
+    account = await account_with(ledger, 0)
+
+    def due(amount: int) -> GrantDue:
+        return GrantDue("2026-01", amount, NOW + 1000)
+
+    assert await ledger.hold(asked("a", account, 10, grant=due(10))) == Held(0)
+    await ledger.settle("a", 10, at_ms=NOW)
+    assert await ledger.hold(asked("b", account, 16, grant=due(25))) == NotEnough(15)
+    assert await ledger.hold(asked("c", account, 5, grant=due(25))) == Held(10)
+    assert await ledger.hold(asked("d", account, 0, grant=due(10))) == Held(10)
+    assert await ledger.hold(asked("e", account, 11, grant=due(25))) == NotEnough(10)
+    (grant,) = await ledger.grants(account)
+    assert (grant.amount, grant.rest) == (25, 15)
+    posted = [p.amount for p in await ledger.postings(account) if p.kind == "grant"]
+    assert sorted(posted) == [10, 15]
+    await ledger.settle("c", 5, at_ms=NOW)
+    await ledger.release("d", at_ms=NOW)
+    (grant,) = await ledger.grants(account)
+    assert grant.rest == 10
+    await sound(ledger)
+
+
+async def test_no_jump_of_the_clock_gives_a_month_twice(ledger: Ledger, clock: ManualClock) -> None:
+    account = await account_with(ledger, 0)
+    this = GrantDue("2026-01", 50, NOW + 1000)
+    next_month = GrantDue("2026-02", 50, NOW + 5000)
+    clock.advance(2.0)
+    at = clock.now_ms()
+    ahead = HoldAsked(id="a", account=account, amount=20, lease="l", at_ms=at, grant=next_month)
+    assert await ledger.hold(ahead) == Held(30)
+    clock.set_wall(NOW)
+    assert await ledger.hold(asked("b", account, 0, grant=this)) == Held(80)
+    clock.set_wall(NOW + 2000)
+    assert await seen(ledger, account) == (50, 20)  # this month's went at its end
+    clock.set_wall(NOW)
+    assert await ledger.hold(asked("c", account, 31, grant=this)) == NotEnough(30)
+    for id in "ab":
+        await ledger.release(id, at_ms=NOW)
+    assert await seen(ledger, account) == (50, 0)
+    await sound(ledger)
+
+
 async def test_grants_are_spent_before_credit_earliest_end_first(ledger: Ledger) -> None:
     account = await account_with(ledger, 100)
     late, early = GrantDue("b", 30, NOW + 2000), GrantDue("a", 20, NOW + 1000)
