@@ -8,19 +8,23 @@ from tokenhouse.access.failures import Failures
 from tokenhouse.access.identify import Access, header_key
 from tokenhouse.access.memory import MemoryKeys
 from tokenhouse.access.port import KeyStore
-from tokenhouse.access.secret import hash_secret, new_key
-from tokenhouse.access.values import Caller, Key, Limits, NewKey
+from tokenhouse.access.secret import hash_secret, new_key, new_rotation
+from tokenhouse.access.values import Caller, Key, KeyChange, KeyLimits, Limits, NewKey, Rotation
 
 __all__ = [
     "Access",
     "Caller",
     "Failures",
     "Key",
+    "KeyChange",
+    "KeyLimits",
     "KeyStore",
     "Limits",
     "MemoryKeys",
     "NewKey",
+    "Rotation",
     "hash_secret",
     "header_key",
     "new_key",
+    "new_rotation",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tokenhouse.access.values import Caller, Key
+from tokenhouse.access.values import Caller, Key, KeyChange, Rotation
 
 State = Literal["open", "suspended", "closed"]
 
@@ -20,11 +20,12 @@ class _Account:
 class MemoryKeys:
     """Keys and the little that a caller needs to know of its account. Single loop, no threads."""
 
-    __slots__ = ("_accounts", "_epoch", "_keys", "lookups")
+    __slots__ = ("_accounts", "_epoch", "_keys", "_old", "lookups")
 
     def __init__(self) -> None:
         self._accounts: dict[str, _Account] = {}
         self._keys: dict[str, Key] = {}
+        self._old: dict[bytes, tuple[str, int]] = {}
         self._epoch = 0
         self.lookups = 0
         """How often ``find_caller`` was asked, so that a test can see what a cache saves."""
@@ -38,9 +39,12 @@ class MemoryKeys:
 
     def find_caller(self, digest: bytes) -> Caller | None:
         self.lookups += 1
+        old_key, until_ms = self._old.get(digest, ("", None))
         for key in self._keys.values():
             account = self._accounts.get(key.account)
-            if key.digest == digest and key.revoked_ms is None and account is not None:
+            found = key.digest == digest or key.id == old_key
+            if found and key.revoked_ms is None and account is not None:
+                ends = [at for at in (key.expires_ms, until_ms) if at is not None]
                 return Caller(
                     key=key.id,
                     account=key.account,
@@ -48,7 +52,8 @@ class MemoryKeys:
                     account_state=account.state,
                     plan=account.plan,
                     key_name=key.name,
-                    expires_ms=key.expires_ms,
+                    expires_ms=min(ends, default=None),
+                    models=key.limits.models,
                 )
         return None
 
@@ -67,4 +72,28 @@ class MemoryKeys:
         if key is not None and key.revoked_ms is None:
             key = self._keys[key_id] = replace(key, revoked_ms=at_ms)
             self._epoch += 1
+        return key
+
+    async def change_key(self, key_id: str, change: KeyChange) -> Key | None:
+        key = self._keys.get(key_id)
+        if key is not None:
+            key = self._keys[key_id] = change.applied(key)
+            self._epoch += 1
+        return key
+
+    async def rotate_key(self, rotation: Rotation) -> Key | None:
+        key = self._keys.get(rotation.key)
+        if key is None or key.revoked_ms is not None:
+            return key
+        until_ms = rotation.old_until_ms
+        if until_ms > rotation.at_ms:
+            self._old[key.digest] = (key.id, until_ms)
+        ends = [until for of, until in self._old.values() if of == key.id]
+        key = self._keys[key.id] = replace(
+            key,
+            digest=rotation.digest,
+            hint=rotation.hint,
+            old_until_ms=max(ends, default=None),
+        )
+        self._epoch += 1
         return key

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from tokenhouse import ids
-from tokenhouse.access.values import Key, NewKey
+from tokenhouse.access.values import NO_KEY_LIMITS, Key, KeyLimits, NewKey, Rotation
 
 HINT_LETTERS = 4
 
@@ -20,7 +20,14 @@ def hash_secret(secret: str | bytes) -> bytes:
     return hashlib.sha256(octets).digest()
 
 
-def new_key(account: str, name: str, *, now_ms: int, expires_ms: int | None = None) -> NewKey:
+def new_key(
+    account: str,
+    name: str,
+    *,
+    now_ms: int,
+    expires_ms: int | None = None,
+    limits: KeyLimits | None = None,
+) -> NewKey:
     """A fresh key for ``account`` (an id), not yet stored. Times are unix milliseconds."""
     secret = ids.new_secret()
     key = Key(
@@ -31,5 +38,13 @@ def new_key(account: str, name: str, *, now_ms: int, expires_ms: int | None = No
         hint=secret[-HINT_LETTERS:],
         created_ms=now_ms,
         expires_ms=expires_ms,
+        limits=NO_KEY_LIMITS if limits is None else limits,
     )
     return NewKey(key, secret)
+
+
+def new_rotation(key: str, *, now_ms: int, overlap_ms: int) -> tuple[Rotation, str]:
+    """A fresh secret for the key of this id, not yet stored. → (what to store, the secret)"""
+    secret = ids.new_secret()
+    hint = secret[-HINT_LETTERS:]
+    return Rotation(key, hash_secret(secret), hint, now_ms, now_ms + overlap_ms), secret

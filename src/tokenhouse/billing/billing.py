@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tokenhouse import ids
-from tokenhouse.access import Key, KeyStore, NewKey, new_key
+from tokenhouse.access import (
+    Key,
+    KeyChange,
+    KeyLimits,
+    KeyStore,
+    NewKey,
+    new_key,
+    new_rotation,
+)
 from tokenhouse.billing.port import Office
 from tokenhouse.billing.reading import Reading, said
 from tokenhouse.billing.values import By, Voucher
@@ -95,13 +103,20 @@ class Billing(Reading):
         return await said(self._office.reverse(transfer, reason=reason, at_ms=now_ms, by=by))
 
     async def create_key(
-        self, account: str, name: str = "", *, expires_ms: int | None = None
+        self,
+        account: str,
+        name: str = "",
+        *,
+        expires_ms: int | None = None,
+        limits: KeyLimits | None = None,
     ) -> NewKey:
         """A fresh key; its secret is in the answer and nowhere else."""
         found = await self.account(account)
         if found.state == "closed":
             raise CallerError(f"account {found.name!r} is closed", status=409, code="closed")
-        made = new_key(found.id, name, now_ms=self._clock.now_ms(), expires_ms=expires_ms)
+        made = new_key(
+            found.id, name, now_ms=self._clock.now_ms(), expires_ms=expires_ms, limits=limits
+        )
         await said(self._office.add_key(made.key, by=self._by()))
         return made
 
@@ -113,9 +128,22 @@ class Billing(Reading):
     async def revoke_key(self, key: str) -> Key:
         """The key as it is now; 404 when there is none. Twice is once."""
         revoked = await said(self._office.revoke_key(key, self._clock.now_ms(), by=self._by()))
-        if revoked is None:
-            raise CallerError(f"there is no key {key!r}", status=404, code="key_not_found")
-        return revoked
+        return _there(revoked, key)
+
+    async def change_key(self, key: str, change: KeyChange) -> Key:
+        """The key as it is now; 404 when there is none. Requests under way keep what they began with."""
+        changed = await said(self._office.change_key(key, change, by=self._by()))
+        return _there(changed, key)
+
+    async def rotate_key(self, key: str, *, overlap_ms: int = 0) -> NewKey:
+        """A new secret for the key; the old one works for ``overlap_ms`` more. What the key has spent
+        counts on. 404 when there is none, 409 when it is revoked."""
+        now_ms = self._clock.now_ms()
+        rotation, secret = new_rotation(key, now_ms=now_ms, overlap_ms=overlap_ms)
+        rotated = _there(await said(self._office.rotate_key(rotation, by=self._by())), key)
+        if rotated.digest != rotation.digest:
+            raise CallerError(f"key {key!r} is revoked", status=409, code="key_revoked")
+        return NewKey(rotated, secret)
 
     async def create_vouchers(
         self,
@@ -186,6 +214,12 @@ class Billing(Reading):
 
     def _by(self, reason: str = "") -> By:
         return By(self._actor, reason)
+
+
+def _there(found: Key | None, key: str) -> Key:
+    if found is None:
+        raise CallerError(f"there is no key {key!r}", status=404, code="key_not_found")
+    return found
 
 
 def _key_or(idempotency_key: str | None, prefix: str, now_ms: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
-from tokenhouse.access import Key
+from tokenhouse.access import Key, KeyChange, Rotation
 from tokenhouse.billing.values import (
     AuditRow,
     By,
@@ -105,6 +105,10 @@ class Acts(Protocol):
     def add_key(self, key: Key, *, by: By) -> Awaitable[None]: ...
 
     def revoke_key(self, key_id: str, at_ms: int, *, by: By) -> Awaitable[Key | None]: ...
+
+    def change_key(self, key_id: str, change: KeyChange, *, by: By) -> Awaitable[Key | None]: ...
+
+    def rotate_key(self, rotation: Rotation, *, by: By) -> Awaitable[Key | None]: ...
 
     def add_vouchers(
         self, made: Sequence[tuple[Voucher, bytes]], *, by: By

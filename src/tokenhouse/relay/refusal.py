@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from tokenhouse import money
@@ -69,6 +70,16 @@ def refusal_error(
             return AccountError(
                 "A request with this id was admitted before.", status=409, code="replayed"
             )
+
+
+def not_allowed(model: str, allowed: Sequence[str]) -> AccountError:
+    """The error for a model that the caller's key may not use. Ids."""
+    return AccountError(
+        f"This API key may not use the model {model}; it may use: {', '.join(allowed) or 'none'}.",
+        status=403,
+        code="model_not_allowed",
+        param="model",
+    )
 
 
 def _capped(refused: Refused, asked_tokens: int, affordable_tokens: int) -> RefusedError:

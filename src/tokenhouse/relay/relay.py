@@ -31,7 +31,7 @@ from tokenhouse.relay.meter import Meter, TokenCounter
 from tokenhouse.relay.plan import Months, Plan
 from tokenhouse.relay.port import Admission, Admitted, Book, Closed, Reason, Refused
 from tokenhouse.relay.receipt import Receipt
-from tokenhouse.relay.refusal import refusal_error
+from tokenhouse.relay.refusal import not_allowed, refusal_error
 from tokenhouse.relay.waiting import Waiting
 from tokenhouse.routing import Health, choose
 
@@ -195,6 +195,8 @@ class Relay:
 
     def _plan(self, caller: Caller, request: Request, request_id: str) -> Plan:
         offer = self.catalogue.offer(request.model)
+        if not caller.may_ask(offer.model.id):
+            raise not_allowed(offer.model.id, caller.models or ())
         check_max_tokens(request, offer.model)
         routes = self._routes(request, offer)
         account_plan = self.catalogue.plans.get(caller.plan, _NO_PLAN)

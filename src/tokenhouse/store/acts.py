@@ -6,7 +6,9 @@ operation. A verb that changes nothing (said before, undone already) leaves no s
 
 from __future__ import annotations
 
-from tokenhouse.access import Key
+from msgspec import structs
+
+from tokenhouse.access import Key, KeyChange, Rotation
 from tokenhouse.billing import By
 from tokenhouse.ledger import Account, AccountState, Credited
 from tokenhouse.store import keys, money
@@ -57,13 +59,33 @@ def add_key(batch: Batch, key: Key, by: By | None) -> None:
 
 
 def revoke_key(batch: Batch, id: str, at_ms: int, by: By | None) -> Key | None:
-    found = batch.execute("key_get", (id,)).fetchone()
+    old = keys.find_key(batch, id)
     revoked = keys.revoke_key(batch, id, at_ms)
-    if by is not None and found is not None and revoked is not None:
-        before, after = _facts(Key(*found)), _facts(revoked)
-        if before != after:
-            record(batch, by, "keys revoke", id, account=revoked.account, change=(before, after))
+    _record_key(batch, "keys revoke", (old, revoked), by)
     return revoked
+
+
+def change_key(batch: Batch, id: str, change: KeyChange, by: By | None) -> Key | None:
+    old = keys.find_key(batch, id)
+    changed = keys.change_key(batch, id, change)
+    _record_key(batch, "keys change", (old, changed), by)
+    return changed
+
+
+def rotate_key(batch: Batch, rotation: Rotation, by: By | None) -> Key | None:
+    old = keys.find_key(batch, rotation.key)
+    rotated = keys.rotate_key(batch, rotation)
+    _record_key(batch, "keys rotate", (old, rotated), by)
+    return rotated
+
+
+def _record_key(
+    batch: Batch, act: str, change: tuple[Key | None, Key | None], by: By | None
+) -> None:
+    old, new = change
+    if by is None or old is None or new is None or old == new:
+        return
+    record(batch, by, act, new.id, account=new.account, change=(_facts(old), _facts(new)))
 
 
 def _record_credited(batch: Batch, act: str, credited: Credited, by: By | None) -> None:
@@ -81,4 +103,6 @@ def _facts(key: Key) -> Facts:
         "hint": key.hint,
         "expires_ms": key.expires_ms,
         "revoked_ms": key.revoked_ms,
+        "old_until_ms": key.old_until_ms,
+        **structs.asdict(key.limits),
     }

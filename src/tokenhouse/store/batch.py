@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenhouse.ledger import HOUSE, GrantDue, LedgerError, PostingKind, rules
+from tokenhouse.store import spending
 from tokenhouse.store.limits import Taken
+from tokenhouse.store.spending import KeyRow
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class Batch:
 
     __slots__ = (
         "_accounts",
+        "_keys",
         "_touched",
         "corrections",
         "cursor",
@@ -68,12 +71,14 @@ class Batch:
         cursor: sqlite3.Cursor,
         sql: Mapping[str, str],
         accounts: dict[str, AccountRow],
+        keys: dict[str, KeyRow | None],
         *,
         now_ms: int,
         mono: float,
     ) -> None:
         self.cursor = cursor
         self._accounts = accounts
+        self._keys = keys
         self._touched: dict[str, AccountRow] = {}
         self.house = 0
         self.sql = sql
@@ -106,6 +111,26 @@ class Batch:
         if account is None or id == HOUSE:
             raise LedgerError(f"there is no account {id}")
         return account
+
+    def key(self, id: str, account: str, at_ms: int) -> KeyRow | None:
+        """The key behind an admission; None when it has no limits of its own."""
+        keys = self._keys
+        if id in keys:
+            key = keys[id]
+            if key is None or key.since_ms <= at_ms:
+                return key
+        key = keys[id] = spending.load(self, id, account, at_ms)
+        return key
+
+    def hold_ended(self, key: str, amount: int, charged: int, at_ms: int) -> None:
+        """A hold of the key has ended. One that was not read yet will be read with that."""
+        row = self._keys.get(key)
+        if row is not None:
+            row.ended(amount, charged, at_ms)
+
+    def forget_key(self, id: str) -> None:
+        """The key has changed: read it again when it is next asked for."""
+        self._keys.pop(id, None)
 
     def post(
         self,

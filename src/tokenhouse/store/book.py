@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from tokenhouse.ledger import Conflict, rules
 from tokenhouse.money import AMOUNT_MAX
 from tokenhouse.relay import Admission, Admitted, Closed, Receipt, Refused
 from tokenhouse.store import free_days, money, usage
 from tokenhouse.store.batch import AccountRow, Batch
+from tokenhouse.store.key_bounds import BUSY_RETRY_S, KeyBounds
 from tokenhouse.store.limits import Window, Windows, exceeded, remaining
 from tokenhouse.store.receipts import usage_counts
-
-BUSY_RETRY_S = 1.0
-"""Nobody knows when another request of the account ends; a second is polite."""
 
 
 def admit(
@@ -30,36 +30,38 @@ def admit(
     window: Window | None = None
     if limits.requests_per_minute is not None or limits.tokens_per_minute is not None:
         window = windows.window(account.id, now)
-    refused = _refusal(account, admission, window, free, now)
+    key = batch.key(admission.key, account.id, admission.at_ms)
+    bounds: KeyBounds | None = None
+    if key is None:
+        refused = _refusal(account, admission, window, free, now)
+    else:
+        bounds = KeyBounds(key, window, windows.window(key.id, now) if key.per_minute else None)
+        refused = bounds.refusal(admission, free, now)
+        refused = refused or _refusal(account, admission, window, free, now)
     if refused is None and admission.free_per_day is not None:
         refused = free_days.refusal(batch, admission, admission.free_per_day)
     if refused is not None:
         known = batch.execute("hold_words", (admission.id,)).fetchone()
+        if bounds is not None:
+            refused = structs.replace(refused, remaining=bounds.remaining(admission, now))
         return refused if known is None else Refused("replayed", free)
-    made = batch.execute(
-        "hold_new",
-        (
-            admission.id,
-            account.id,
-            admission.amount,
-            lease,
-            admission.at_ms,
-            admission.key,
-            admission.model,
-            terms,
-        ),
-    ).rowcount
-    if not made:
+    if not _hold(batch, lease, admission, terms):
         return Refused("replayed", free)
     if due and grant is not None:
         batch.post_grant(account, grant, due, admission.at_ms)
     if admission.free_per_day is not None:
         free_days.take(batch, admission)
     money.count_hold(account, admission.amount)
+    free -= admission.amount
+    if bounds is not None:
+        taken = bounds.admitted(windows, admission, now)
+        if taken is not None:
+            batch.taken.append(taken)
+        return Admitted(free, bounds.remaining(admission, now))
     if window is None:
-        return Admitted(free - admission.amount)
+        return Admitted(free)
     batch.taken.append(windows.take(admission.id, window, admission.tokens, now))
-    return Admitted(free - admission.amount, remaining(window, limits, now))
+    return Admitted(free, remaining(window, limits, now))
 
 
 def close(batch: Batch, receipt: Receipt, detail: bytes, tokens: int) -> Closed:
@@ -92,6 +94,21 @@ def close(batch: Batch, receipt: Receipt, detail: bytes, tokens: int) -> Closed:
     )
     batch.corrections.append((row.id, tokens))
     return Closed(charged, lost, owed > row.amount, False, account.balance - account.held)
+
+
+def _hold(batch: Batch, lease: str, admission: Admission, terms: str) -> bool:
+    """Make the hold's row. → False when its id was ever used."""
+    row = (
+        admission.id,
+        admission.account,
+        admission.amount,
+        lease,
+        admission.at_ms,
+        admission.key,
+        admission.model,
+        terms,
+    )
+    return bool(batch.execute("hold_new", row).rowcount)
 
 
 def _refusal(

@@ -6,7 +6,9 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tokenhouse.access import Caller, Key
+import msgspec
+
+from tokenhouse.access import Caller, Key, KeyChange, KeyLimits, Rotation
 from tokenhouse.errors import HouseError
 from tokenhouse.ledger import Conflict
 from tokenhouse.store.batch import Batch
@@ -24,12 +26,13 @@ def add_key(batch: Batch, key: Key) -> None:
         key.created_ms,
         key.revoked_ms,
         key.expires_ms,
+        *_limits_columns(key.limits),
     )
     try:
         batch.execute("key_new", row)
     except sqlite3.IntegrityError as error:
         raise Conflict(f"key {key.id} is known already") from error
-    batch.execute("epoch_raise")
+    _changed(batch, key.id)
 
 
 def list_keys(batch: Batch, account: str | None) -> tuple[Key, ...]:
@@ -38,16 +41,79 @@ def list_keys(batch: Batch, account: str | None) -> tuple[Key, ...]:
     return key_rows(batch.execute("key_list_of", (account,)).fetchall())
 
 
+def find_key(batch: Batch, id: str) -> Key | None:
+    row = batch.execute("key_get", (id,)).fetchone()
+    return None if row is None else key_row(row)
+
+
 def revoke_key(batch: Batch, id: str, at_ms: int) -> Key | None:
     """The key as it is now, revoked; None when there is none. Twice is once."""
     if batch.execute("key_revoke", (at_ms, id)).rowcount:
-        batch.execute("epoch_raise")
-    row = batch.execute("key_get", (id,)).fetchone()
-    return None if row is None else Key(*row)
+        _changed(batch, id)
+    return find_key(batch, id)
+
+
+def change_key(batch: Batch, id: str, change: KeyChange) -> Key | None:
+    """The key as it is now, changed; None when there is none."""
+    key = find_key(batch, id)
+    if key is None:
+        return None
+    changed = change.applied(key)
+    if changed != key:
+        columns = _limits_columns(changed.limits)
+        batch.execute("key_change", (id, changed.name, changed.expires_ms, *columns))
+        _changed(batch, id)
+    return changed
+
+
+def rotate_key(batch: Batch, rotation: Rotation) -> Key | None:
+    """The key as it is now, with its new secret; None when there is none. A revoked one stays."""
+    id = rotation.key
+    batch.execute("old_secrets_drop", (id, rotation.at_ms))
+    if rotation.old_until_ms > rotation.at_ms:
+        batch.execute("old_secret_new", (id, rotation.old_until_ms))
+    if batch.execute("key_rotate", (id, rotation.digest, rotation.hint)).rowcount:
+        _changed(batch, id)
+    return find_key(batch, id)
+
+
+def key_row(row: tuple[Any, ...]) -> Key:
+    """A row of ``key_get``."""
+    models, day_cap, month_cap, requests, tokens, at_once, old_until_ms = row[8:]
+    limits = KeyLimits(
+        models=_models(models),
+        day_cap=day_cap,
+        month_cap=month_cap,
+        requests_per_minute=requests,
+        tokens_per_minute=tokens,
+        concurrent_requests=at_once,
+    )
+    return Key(*row[:8], limits=limits, old_until_ms=old_until_ms)
 
 
 def key_rows(rows: Iterable[tuple[Any, ...]]) -> tuple[Key, ...]:
-    return tuple(Key(*row) for row in rows)
+    return tuple(map(key_row, rows))
+
+
+def _changed(batch: Batch, id: str) -> None:
+    batch.forget_key(id)
+    batch.execute("epoch_raise")
+
+
+def _limits_columns(limits: KeyLimits) -> tuple[str | int | None, ...]:
+    models = None if limits.models is None else msgspec.json.encode(limits.models).decode()
+    return (
+        models,
+        limits.day_cap,
+        limits.month_cap,
+        limits.requests_per_minute,
+        limits.tokens_per_minute,
+        limits.concurrent_requests,
+    )
+
+
+def _models(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else msgspec.json.decode(text, type=tuple[str, ...])
 
 
 class CallerReader:
@@ -63,7 +129,8 @@ class CallerReader:
         row = self._one(self._find, (digest,))
         if row is None:
             return None
-        key, account, account_name, state, plan, key_name, expires_ms = row
+        key, account, account_name, state, plan, key_name, expires_ms, models, until_ms = row
+        ends = [at for at in (expires_ms, until_ms) if at is not None]
         return Caller(
             key=key,
             account=account,
@@ -71,7 +138,8 @@ class CallerReader:
             account_state=state,
             plan=plan,
             key_name=key_name,
-            expires_ms=expires_ms,
+            expires_ms=min(ends, default=None),
+            models=_models(models),
         )
 
     def epoch(self) -> int:

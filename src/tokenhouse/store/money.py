@@ -274,6 +274,8 @@ def end_hold(
             batch.spend_grants(account, charged)
     if account.grant_ends_ms is not None:
         batch.end_grants(account, at_ms)
+    if row.key is not None:
+        batch.hold_ended(row.key, row.amount, charged, row.at_ms)
     return charged, lost, account
 
 

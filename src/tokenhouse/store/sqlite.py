@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from tokenhouse import ids
-from tokenhouse.access import Caller, Key
+from tokenhouse.access import Caller, Key, KeyChange, Rotation
 from tokenhouse.billing import By, PriceVersion
 from tokenhouse.catalogue import Price
 from tokenhouse.clock import Clock
@@ -204,6 +204,14 @@ class SqliteStore(Office):
         self, key_id: str, at_ms: int, *, by: By | None = None
     ) -> asyncio.Future[Key | None]:
         return self.writer.say(acts.revoke_key, key_id, at_ms, by)
+
+    def change_key(
+        self, key_id: str, change: KeyChange, *, by: By | None = None
+    ) -> asyncio.Future[Key | None]:
+        return self.writer.say(acts.change_key, key_id, change, by)
+
+    def rotate_key(self, rotation: Rotation, *, by: By | None = None) -> asyncio.Future[Key | None]:
+        return self.writer.say(acts.rotate_key, rotation, by)
 
     # billing.PriceBook
 

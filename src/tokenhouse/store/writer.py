@@ -26,6 +26,7 @@ from tokenhouse.errors import HouseError, TokenhouseError
 from tokenhouse.ledger import LedgerError
 from tokenhouse.store.batch import AccountRow, Batch
 from tokenhouse.store.limits import Windows
+from tokenhouse.store.spending import KeyRow
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -89,6 +90,7 @@ class Writer:
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
         self._kept: list[Entry] = []
         self._accounts: dict[str, AccountRow] = {}
+        self._keys: dict[str, KeyRow | None] = {}
         self._version = -1
         self._beat: Callable[[Batch], object] | None = None
         self._beat_s = 0.0
@@ -302,13 +304,15 @@ class Writer:
         except sqlite3.Error:
             cursor.execute("ROLLBACK")
             raise
-        if version != self._version or len(self._accounts) > MOST_ACCOUNTS_KEPT:
+        many = len(self._accounts) > MOST_ACCOUNTS_KEPT or len(self._keys) > MOST_ACCOUNTS_KEPT
+        if version != self._version or many:
             self._version = version
-            self._accounts.clear()
+            self._forget()
         return Batch(
             cursor,
             self._sql,
             self._accounts,
+            self._keys,
             now_ms=clock.now_ms(),
             mono=clock.monotonic(),
         )
@@ -320,8 +324,12 @@ class Writer:
         for id, tokens in batch.corrections:
             self._windows.correct(id, tokens)
 
-    def _undo(self, batch: Batch) -> None:
+    def _forget(self) -> None:
         self._accounts.clear()
+        self._keys.clear()
+
+    def _undo(self, batch: Batch) -> None:
+        self._forget()
         for taken in batch.taken:
             self._windows.give_back(taken)
         if self._db.in_transaction:
