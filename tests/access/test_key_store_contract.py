@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from tokenhouse.access import KeyStore, MemoryKeys, hash_secret, new_key
+from tokenhouse.access import (
+    KeyChange,
+    KeyLimits,
+    KeyStore,
+    MemoryKeys,
+    hash_secret,
+    new_key,
+    new_rotation,
+)
 from tokenhouse.clock import ManualClock
 from tokenhouse.store import SqliteStore
 
@@ -87,3 +95,72 @@ def test_a_secret_is_never_kept() -> None:
     assert made.secret.startswith("sk-th-")
     assert made.key.hint == made.secret[-4:]
     assert made.secret not in repr(made)
+
+
+async def test_a_change_is_what_is_said_and_nothing_else(house: House) -> None:
+    limits = KeyLimits(models=("acme/echo",), day_cap=5, requests_per_minute=3)
+    made = new_key(house.ada, "ci", now_ms=T0, expires_ms=T0 + 5, limits=limits)
+    await house.keys.add_key(made.key)
+    assert await house.keys.keys(house.ada) == (made.key,)
+    caller = house.keys.find_caller(made.key.digest)
+    assert caller is not None
+    assert caller.models == ("acme/echo",)
+    assert caller.may_ask("acme/echo")
+    assert not caller.may_ask("acme/other")
+    before = house.keys.epoch()
+    changed = await house.keys.change_key(
+        made.key.id, KeyChange(models=None, day_cap=0, month_cap=7, expires_ms=None, name="cd")
+    )
+    assert changed == replace(
+        made.key,
+        name="cd",
+        expires_ms=None,
+        limits=KeyLimits(day_cap=0, month_cap=7, requests_per_minute=3),
+    )
+    assert await house.keys.keys(house.ada) == (changed,)
+    assert house.keys.epoch() > before
+    caller = house.keys.find_caller(made.key.digest)
+    assert caller is not None
+    assert (caller.models, caller.expires_ms, caller.key_name) == (None, None, "cd")
+    assert await house.keys.change_key("key_unknown", KeyChange(name="x")) is None
+
+
+async def test_a_rotated_key_keeps_its_id_and_its_old_secret_for_the_overlap(house: House) -> None:
+    made = new_key(house.ada, "ci", now_ms=T0, expires_ms=T0 + 900)
+    await house.keys.add_key(made.key)
+    rotation, secret = new_rotation(made.key.id, now_ms=T0 + 1, overlap_ms=100)
+    before = house.keys.epoch()
+    rotated = await house.keys.rotate_key(rotation)
+    assert rotated is not None
+    assert (rotated.id, rotated.hint, rotated.old_until_ms) == (
+        made.key.id,
+        secret[-4:],
+        T0 + 101,
+    )
+    assert await house.keys.keys(house.ada) == (rotated,)
+    assert house.keys.epoch() > before
+    new, old = house.keys.find_caller(hash_secret(secret)), house.keys.find_caller(made.key.digest)
+    assert new is not None
+    assert old is not None
+    assert (new.key, new.expires_ms) == (made.key.id, T0 + 900)
+    assert (old.key, old.expires_ms) == (made.key.id, T0 + 101)
+    await house.keys.revoke_key(made.key.id, T0 + 2)
+    assert house.keys.find_caller(hash_secret(secret)) is None
+    assert house.keys.find_caller(made.key.digest) is None
+    again, third = new_rotation(made.key.id, now_ms=T0 + 3, overlap_ms=0)
+    refused = await house.keys.rotate_key(again)
+    assert refused is not None
+    assert refused.hint == secret[-4:]
+    assert house.keys.find_caller(hash_secret(third)) is None
+    assert await house.keys.rotate_key(replace(again, key="key_unknown")) is None
+
+
+async def test_without_an_overlap_the_old_secret_dies_at_once(house: House) -> None:
+    made = new_key(house.ada, "", now_ms=T0)
+    await house.keys.add_key(made.key)
+    rotation, secret = new_rotation(made.key.id, now_ms=T0 + 1, overlap_ms=0)
+    rotated = await house.keys.rotate_key(rotation)
+    assert rotated is not None
+    assert rotated.old_until_ms is None
+    assert house.keys.find_caller(made.key.digest) is None
+    assert house.keys.find_caller(hash_secret(secret)) is not None

@@ -54,10 +54,7 @@ def admit(
     money.count_hold(account, admission.amount)
     free -= admission.amount
     if bounds is not None:
-        taken = bounds.admitted(windows, admission, now)
-        if taken is not None:
-            batch.taken.append(taken)
-        return Admitted(free, bounds.remaining(admission, now))
+        return Admitted(free, bounds.admitted(batch, windows, admission))
     if window is None:
         return Admitted(free)
     batch.taken.append(windows.take(admission.id, window, admission.tokens, now))

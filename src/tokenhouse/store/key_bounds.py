@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tokenhouse.relay import Admission, Refused, Remaining
-from tokenhouse.store.limits import Taken, Window, Windows, exceeded, remaining, tighter
+from tokenhouse.store.batch import Batch
+from tokenhouse.store.limits import Window, Windows, exceeded, remaining, tighter
 from tokenhouse.store.spending import KeyRow
 
 BUSY_RETRY_S = 1.0
@@ -36,13 +37,14 @@ class KeyBounds(NamedTuple):
         cap, limit, left = capped
         return Refused(cap, min(left, free), limit, whose="key")
 
-    def admitted(self, windows: Windows, admission: Admission, now: float) -> Taken | None:
-        """Count what was admitted. → what was taken of windows."""
+    def admitted(self, batch: Batch, windows: Windows, admission: Admission) -> Remaining:
+        """Count what was admitted. → what is left."""
         self.key.held(admission.amount, admission.at_ms)
         places = [window for window in (self.window, self.own) if window is not None]
-        if not places:
-            return None
-        return windows.take_all(admission.id, places, admission.tokens, now)
+        if places:
+            taken = windows.take_all(admission.id, places, admission.tokens, batch.mono)
+            batch.taken.append(taken)
+        return self.remaining(admission, batch.mono)
 
     def remaining(self, admission: Admission, now: float) -> Remaining:
         """What is left, of the account's limits and the key's the tighter."""
