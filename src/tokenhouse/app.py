@@ -17,10 +17,14 @@ from tokenhouse.api import (
     ChatFront,
     CompletionsFront,
     Cors,
+    CountTokens,
     Front,
+    Handler,
     Inference,
     Limits,
+    MessagesFront,
     Models,
+    Name,
     Receive,
     Router,
     Scope,
@@ -38,7 +42,6 @@ from tokenhouse.errors import HouseError
 from tokenhouse.relay import Relay
 from tokenhouse.routing import Health
 from tokenhouse.store import SqliteStore
-from tokenhouse.wire import error_body
 
 log = logging.getLogger("tokenhouse")
 
@@ -138,6 +141,37 @@ class House:
 
     def _routes(self) -> Router:
         server = self.config.server
+        models = Models(lambda: self.catalogue, self._can_answer, clock=self.clock)
+        account = Account(
+            self.billing,
+            self.access,
+            lambda: self.catalogue,
+            clock=self.clock,
+            failed_codes_per_minute=server.failed_keys_per_minute,
+        )
+        status = Status(self.totals, readiness=self._readiness, gauges=self._gauges)
+        exact, prefixes = by_path(
+            {
+                **self._inference(),
+                "models": models.listing,
+                "model": models.one,
+                "generation": account.generation,
+                "generations": account.generations,
+                "activity": account.activity,
+                "key": account.key,
+                "credits": account.credits,
+                "redeem": account.redeem,
+                "postings": account.postings,
+                "health": status.health,
+                "ready": status.ready,
+                "metrics": status.metrics,
+            }
+        )
+        return Router(exact, prefixes, clock=self.clock, cors=Cors(server.cors_origins))
+
+    def _inference(self) -> dict[Name, Handler]:
+        """The routes that take a prompt, one for each dialect and the one that only counts."""
+        server = self.config.server
         limits = Limits(
             body_max=server.max_body,
             keyless_body_max=server.max_keyless_body,
@@ -155,40 +189,19 @@ class House:
                 totals=self.totals,
             )
 
-        models = Models(lambda: self.catalogue, self._can_answer, clock=self.clock)
-        account = Account(
-            self.billing,
-            self.access,
-            lambda: self.catalogue,
-            clock=self.clock,
-            failed_codes_per_minute=server.failed_keys_per_minute,
-        )
-        status = Status(self.totals, readiness=self._readiness, gauges=self._gauges)
-        exact, prefixes = by_path(
-            {
-                "chat": inference(ChatFront()),
-                "completions": inference(CompletionsFront()),
-                "models": models.listing,
-                "model": models.one,
-                "generation": account.generation,
-                "generations": account.generations,
-                "activity": account.activity,
-                "key": account.key,
-                "credits": account.credits,
-                "redeem": account.redeem,
-                "postings": account.postings,
-                "health": status.health,
-                "ready": status.ready,
-                "metrics": status.metrics,
-            }
-        )
-        return Router(
-            exact,
-            prefixes,
-            clock=self.clock,
-            cors=Cors(server.cors_origins),
-            error_body=error_body,
-        )
+        return {
+            "chat": inference(ChatFront()),
+            "completions": inference(CompletionsFront()),
+            "messages": inference(MessagesFront()),
+            "count_tokens": CountTokens(
+                self.relay,
+                self.access,
+                clock=self.clock,
+                limits=limits,
+                per_minute=server.counts_per_minute,
+                totals=self.totals,
+            ),
+        }
 
     def _can_answer(self, model_id: str) -> bool:
         return self.relay.can_answer(self.catalogue.resolve(model_id))

@@ -158,7 +158,7 @@ async def test_while_a_slow_client_still_takes_a_piece_no_comment_queues_behind_
             await slow.wait()
         taken.append(message.get("body", b"<start>"))
 
-    silence = Silence(send, [], COMMENT, 0.02)
+    silence = Silence(send, [], lambda: COMMENT, 0.02)
     try:
         sending = asyncio.create_task(silence.body(b"data: first\n\n", more=True))
         asyncio.get_running_loop().call_later(0.2, intervals.set)
@@ -180,7 +180,7 @@ async def test_a_slow_client_is_owed_one_comment_at_most() -> None:
             await slow.wait()
         taken.append(message.get("body", b"<start>"))
 
-    silence = Silence(send, [], COMMENT, 0.02)
+    silence = Silence(send, [], lambda: COMMENT, 0.02)
     asyncio.get_running_loop().call_later(0.2, intervals.set)
     await intervals.wait()
     silence.stop()

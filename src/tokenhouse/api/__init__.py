@@ -6,12 +6,13 @@ know providers, the engine, SQL and the ledger.
 
 from tokenhouse.api.account import Account
 from tokenhouse.api.cors import Cors
-from tokenhouse.api.fronts import ChatFront, CompletionsFront, Front
+from tokenhouse.api.count_tokens import CountTokens
+from tokenhouse.api.fronts import ChatFront, CompletionsFront, Front, MessagesFront
 from tokenhouse.api.http import Handler, Receive, Scope, Send
 from tokenhouse.api.inference import Inference, Limits
 from tokenhouse.api.models import Models
 from tokenhouse.api.router import Router
-from tokenhouse.api.routes import ROUTES, ApiRoute, by_path
+from tokenhouse.api.routes import ROUTES, ApiRoute, Name, by_path
 from tokenhouse.api.server import Server, ServerSettings, listen, uvicorn_server
 from tokenhouse.api.status import Status
 from tokenhouse.api.totals import Totals
@@ -23,11 +24,14 @@ __all__ = [
     "ChatFront",
     "CompletionsFront",
     "Cors",
+    "CountTokens",
     "Front",
     "Handler",
     "Inference",
     "Limits",
+    "MessagesFront",
     "Models",
+    "Name",
     "Receive",
     "Router",
     "Scope",

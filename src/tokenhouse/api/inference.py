@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from tokenhouse import ids
 from tokenhouse.access import Access, Caller, header_key
+from tokenhouse.api.envelopes import id_headers
 from tokenhouse.api.fronts import Front
 from tokenhouse.api.http import (
     DIRECT,
@@ -84,7 +85,7 @@ class Inference:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = ids.new(ids.REQUEST, self._clock.now_ms())
-        respond = Respond(send, _id_headers(request_id), scope.get(DIRECT))
+        respond = Respond(send, id_headers(request_id), scope.get(DIRECT))
         self._totals.begun += 1
         try:
             await self._answer(scope, receive, respond, request_id)
@@ -159,14 +160,14 @@ class Inference:
         front = self._front
         async with self._relay.answer(caller, request, request_id) as answer:
             headers = [*_EVENT_STREAM, *respond.headers, *self._answer_headers(answer)]
+            encoder = front.encoder(self._name(answer), request, answer.prompt_tokens)
             silence = Silence(
                 respond.send,
                 headers,
-                front.keep_alive,
+                front.keep_alive(encoder),
                 self._limits.keep_alive_s,
                 respond.direct,
             )
-            encoder = front.encoder(self._name(answer), request)
             encode = encoder.encode
             try:
                 await answer.open()
@@ -224,7 +225,7 @@ class Inference:
         headers = refusal_headers(error, now_ms)
         if isinstance(error, RefusedError):
             headers += self._front.limit_headers(error.remaining, now_ms)
-        await respond.json(error.status, body, headers)
+        await respond.json(self._front.status(error), body, headers)
 
     def _note_failure(self, request_id: str, error: TokenhouseError) -> None:
         self._totals.failed(error.status)
@@ -284,11 +285,6 @@ class _Watch:
 
 def _joined(encode: Callable[[Event], bytes], events: Sequence[Event]) -> bytes:
     return encode(events[0]) if len(events) == 1 else b"".join(map(encode, events))
-
-
-def _id_headers(request_id: str) -> Headers:
-    text = request_id.encode()
-    return [(b"x-request-id", text), (b"request-id", text), (b"x-tokenhouse-request-id", text)]
 
 
 def _too_late(deadline_s: float) -> UpstreamError:

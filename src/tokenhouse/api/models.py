@@ -1,22 +1,32 @@
-"""``GET /v1/models`` and ``/v1/models/{id}``: the rows of the catalogue, in OpenAI's list."""
+"""``GET /v1/models`` and ``/v1/models/{id}``: the rows of the catalogue, in the shape the client speaks.
+
+A request that names an ``anthropic-version`` gets Anthropic's list, in pages; every other one OpenAI's
+list with OpenRouter's fields. No key is needed: what is offered, at which price, is public.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 from urllib.parse import unquote
 
 import msgspec
 
 from tokenhouse import ids
-from tokenhouse.api.http import Receive, Respond, Scope, Send
-from tokenhouse.catalogue import Catalogue, Row
+from tokenhouse.api.envelopes import envelope, id_headers, speaks_anthropic
+from tokenhouse.api.http import Receive, Respond, Scope, Send, query
+from tokenhouse.catalogue import Catalogue, Model, Row
 from tokenhouse.clock import Clock
 from tokenhouse.errors import CallerError
-from tokenhouse.wire import error_body
+
+PAGE_DEFAULT: Final = 20
+PAGE_MOST: Final = 1000
+_FOUND_BY_CLAUDE_CODE: Final = ("claude", "anthropic")
 
 
 class Models:
-    """No key is needed: what is offered, at which price, is public. ``ready`` hides what can't run."""
+    """``ready`` tells of a model's id whether it could answer now: what can't run is not listed."""
 
     def __init__(
         self, catalogue: Callable[[], Catalogue], ready: Callable[[str], bool], *, clock: Clock
@@ -26,30 +36,105 @@ class Models:
         self._clock = clock
 
     async def listing(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """``{"object": "list", "data": [row, …]}`` of the models that have a price and can answer."""
-        del scope, receive
-        rows = [row for row in self._catalogue().rows if row.pricing and self._ready(row.id)]
-        body = msgspec.json.encode({"object": "list", "data": rows})
-        await self._respond(send).json(200, body)
+        """The models that have a price and can answer: ``{"object": "list", "data": [row, …]}``, or
+        ``{"data": [info, …], "has_more", "first_id", "last_id"}`` with ``limit`` (1–1000, 20 when it
+        is not said), ``after_id`` and ``before_id``."""
+        del receive
+        request_id, respond = self._respond(send)
+        if not speaks_anthropic(scope):
+            rows = [row for row in self._catalogue().rows if row.pricing and self._ready(row.id)]
+            await respond.json(200, msgspec.json.encode({"object": "list", "data": rows}))
+            return
+        infos = [info for model in self._offered() for info in anthropic_infos(model)]
+        try:
+            page = anthropic_page(infos, query(scope))
+        except CallerError as error:
+            await respond.json(error.status, envelope(scope, error, request_id))
+            return
+        await respond.json(200, msgspec.json.encode(page))
 
     async def one(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One row by id (its slash as ``/`` or ``%2F``), hyphenated id or alias; 404 otherwise."""
         del receive
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
         name = unquote(raw.decode("latin-1").partition("/models/")[2])
-        respond = self._respond(send)
-        try:
-            row = self._row(name)
-        except CallerError as error:
-            await respond.json(error.status, error_body(error))
-            return
-        await respond.json(200, msgspec.json.encode(row))
-
-    def _row(self, name: str) -> Row:
+        request_id, respond = self._respond(send)
         catalogue = self._catalogue()
-        model = catalogue.resolve(name)
-        return next(row for row in catalogue.rows if row.id == model.id)
+        try:
+            model = catalogue.resolve(name)
+        except CallerError as error:
+            await respond.json(error.status, envelope(scope, error, request_id))
+            return
+        shown: Row | dict[str, Any]
+        if speaks_anthropic(scope):
+            infos = {info["id"].lower(): info for info in anthropic_infos(model)}
+            shown = infos.get(name.lower()) or infos[model.id.lower()]
+        else:
+            shown = next(row for row in catalogue.rows if row.id == model.id)
+        await respond.json(200, msgspec.json.encode(shown))
 
-    def _respond(self, send: Send) -> Respond:
+    def _offered(self) -> Iterator[Model]:
+        for model in self._catalogue().models:
+            if model.price is not None and self._ready(model.id):
+                yield model
+
+    def _respond(self, send: Send) -> tuple[str, Respond]:
         request_id = ids.new(ids.REQUEST, self._clock.now_ms())
-        return Respond(send, [(b"x-request-id", request_id.encode())])
+        return request_id, Respond(send, id_headers(request_id))
+
+
+def anthropic_infos(model: Model) -> Iterator[dict[str, Any]]:
+    """A model in Anthropic's shape, and once more for every alias that Claude Code's discovery would
+    find: it offers only names that begin with ``claude`` or ``anthropic``."""
+    yield _info(model, model.id, model.name)
+    for alias in model.aliases:
+        if alias.lower().startswith(_FOUND_BY_CLAUDE_CODE):
+            yield _info(model, alias, f"{model.name} ({alias})")
+
+
+def anthropic_page(infos: list[dict[str, Any]], asked: dict[str, str]) -> dict[str, Any]:
+    """The page of ``infos`` that the query asks for. CallerError 400 names a wrong field."""
+    limit = asked.get("limit", str(PAGE_DEFAULT))
+    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:9]) <= PAGE_MOST:
+        raise CallerError(f"limit: must be a whole number from 1 to {PAGE_MOST}", param="limit")
+    names = [info["id"] for info in infos]
+    start, end = 0, len(infos)
+    if "after_id" in asked:
+        start = _place(names, asked["after_id"], "after_id") + 1
+    if "before_id" in asked:
+        end = _place(names, asked["before_id"], "before_id")
+    if "before_id" in asked and "after_id" not in asked:
+        page = infos[max(start, end - int(limit)) : end]
+        more = end - int(limit) > start
+    else:
+        page = infos[start:end][: int(limit)]
+        more = end - start > int(limit)
+    return {
+        "data": page,
+        "has_more": more,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+    }
+
+
+def _place(names: list[str], name: str, param: str) -> int:
+    if name not in names:
+        raise CallerError(f"{param}: there is no model {name[:100]!r} in this list", param=param)
+    return names.index(name)
+
+
+def _info(model: Model, name: str, display_name: str) -> dict[str, Any]:
+    added = model.added or datetime.date(1970, 1, 1)
+    return {
+        "type": "model",
+        "id": name,
+        "display_name": display_name,
+        "created_at": f"{added.isoformat()}T00:00:00Z",
+        "lifecycle": "active",
+        "deprecated_at": None,
+        "retires_at": None,
+        "line": None,
+        "capabilities": None,
+        "max_input_tokens": model.context_length,
+        "max_tokens": min(model.max_output_tokens, model.context_length),
+    }

@@ -7,15 +7,14 @@ the path belongs to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from tokenhouse import ids
 from tokenhouse.api.cors import Cors
+from tokenhouse.api.envelopes import envelope, id_headers
 from tokenhouse.api.http import DIRECT, Handler, Receive, Respond, Scope, Send
 from tokenhouse.clock import Clock
-from tokenhouse.errors import CallerError, TokenhouseError
-
-ErrorBody = Callable[[TokenhouseError, str], bytes]
+from tokenhouse.errors import CallerError
 
 
 class Router:
@@ -28,14 +27,12 @@ class Router:
         *,
         clock: Clock,
         cors: Cors,
-        error_body: ErrorBody,
     ) -> None:
         self._exact = dict(exact)
         self._prefixes = sorted(prefixes.items(), key=lambda item: -len(item[0][1]))
         self._paths = frozenset(path for _, path in exact)
         self._clock = clock
         self._cors = cors
-        self._error_body = error_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         handler = self._exact.get((scope["method"], scope["path"]))
@@ -69,5 +66,5 @@ class Router:
             code="method_not_allowed" if known else "unknown_path",
         )
         request_id = ids.new(ids.REQUEST, self._clock.now_ms())
-        respond = Respond(send, [(b"x-request-id", request_id.encode())])
-        await respond.json(status, self._error_body(error, request_id))
+        respond = Respond(send, id_headers(request_id))
+        await respond.json(status, envelope(scope, error, request_id))

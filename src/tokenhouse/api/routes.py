@@ -11,6 +11,8 @@ from tokenhouse.api.http import Handler
 Name = Literal[
     "chat",
     "completions",
+    "messages",
+    "count_tokens",
     "models",
     "model",
     "generation",
@@ -52,6 +54,13 @@ ROUTES: tuple[ApiRoute, ...] = (
         "chat", "POST", "chat/completions", "OpenAI's chat completions, streamed and not; paid."
     ),
     ApiRoute("completions", "POST", "completions", "The older text completions; paid."),
+    ApiRoute("messages", "POST", "messages", "Anthropic's messages, streamed and not; paid."),
+    ApiRoute(
+        "count_tokens",
+        "POST",
+        "messages/count_tokens",
+        "The tokens of a messages request; free, within a limit of its own.",
+    ),
     ApiRoute("models", "GET", "models", "The models that can answer, with their prices."),
     ApiRoute("model", "GET", "models/", "One model, by id (its slash as / or %2F) or alias."),
     ApiRoute(

@@ -1,25 +1,26 @@
 """Keeps a stream alive while the model is silent.
 
-After ``interval_s`` without a byte the HTTP answer starts (if it has not) and a comment goes out, then
-again after each further interval. One timer a stream, no task until there is silence. Nothing is added
+After ``interval_s`` without a byte the HTTP answer starts (if it has not) and a keep-alive goes out,
+then again after each further interval. One timer a stream, no task until there is silence. Nothing is added
 while a client is still taking what was sent before: a slow client is not a silent model.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from tokenhouse.api.http import Direct, Headers, Message, Send
 
 
 class Silence:
-    """``headers`` are the response's; ``comment`` is a complete keep-alive frame."""
+    """``headers`` are the response's; ``keep_alive`` gives what to send: whole frames."""
 
     __slots__ = (
-        "_comment",
         "_direct",
         "_headers",
         "_interval_s",
+        "_keep_alive",
         "_last",
         "_loop",
         "_send",
@@ -33,14 +34,14 @@ class Silence:
         self,
         send: Send,
         headers: Headers,
-        comment: bytes,
+        keep_alive: Callable[[], bytes],
         interval_s: float,
         direct: Direct | None = None,
     ) -> None:
         self._send = send
         self._headers = headers
         self._direct = direct
-        self._comment = comment
+        self._keep_alive = keep_alive
         self._interval_s = interval_s
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()
@@ -92,13 +93,13 @@ class Silence:
         return self.started and direct is not None and not direct.paused and self._quiet()
 
     def stop(self) -> None:
-        """No more comments; call on every way out."""
+        """No more keep-alives; call on every way out."""
         self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
 
     def _quiet(self) -> bool:
-        """No comment is on its way: nothing can get before the head or into the middle of it."""
+        """No keep-alive is on its way: nothing can get before the head or into the middle of it."""
         return self._task is None or self._task.done()
 
     def _start_message(self) -> Message:
@@ -110,10 +111,13 @@ class Silence:
             quiet = 0.0
         elif quiet >= self._interval_s:
             self._last = self._loop.time()
-            self._task = self._loop.create_task(self._comment_now())
+            self._task = self._loop.create_task(self._keep_alive_now())
             quiet = 0.0
         self._timer = self._loop.call_later(self._interval_s - quiet, self._due)
 
-    async def _comment_now(self) -> None:
+    async def _keep_alive_now(self) -> None:
         await self.begin()
-        await self._send({"type": "http.response.body", "body": self._comment, "more_body": True})
+        if self._sending:
+            return  # the model spoke meanwhile: what it said is on its way and comes first
+        body = self._keep_alive()
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})

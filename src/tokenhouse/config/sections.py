@@ -78,6 +78,10 @@ class ServerConfig:
     failed_keys_per_minute: Annotated[
         int, Key("Wrong keys that one address may try per minute.", within=SOME)
     ] = 30
+    counts_per_minute: Annotated[
+        int,
+        Key("Token counts (free) that one account may ask for per minute.", within=SOME),
+    ] = 600
     log_format: Annotated[
         LogFormat, Key("How log lines are written.", choices=("text", "json"))
     ] = "text"
