@@ -43,6 +43,7 @@ LIBRARIES: dict[str, set[str]] = {
     "sqlite3": {"store"},
     "psycopg": {"store"},
     "jinja2": {"pages"},
+    "markupsafe": {"pages"},
     "markdown_it": {"pages"},
     "nh3": {"pages"},
     "pygments": {"pages"},

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from tokenhouse import starter
+from tokenhouse import __version__, starter
 from tokenhouse.access import Access
 from tokenhouse.api import (
     Account,
@@ -25,6 +25,7 @@ from tokenhouse.api import (
     MessagesFront,
     Models,
     Name,
+    OpenApi,
     Receive,
     Router,
     Scope,
@@ -39,6 +40,7 @@ from tokenhouse.catalogue import Catalogue
 from tokenhouse.clock import Clock, SystemClock
 from tokenhouse.config import Config
 from tokenhouse.errors import HouseError
+from tokenhouse.pages import Pages, Site
 from tokenhouse.relay import Relay
 from tokenhouse.routing import Health
 from tokenhouse.store import SqliteStore
@@ -150,6 +152,7 @@ class House:
             failed_codes_per_minute=server.failed_keys_per_minute,
         )
         status = Status(self.totals, readiness=self._readiness, gauges=self._gauges)
+        openapi = OpenApi(self.config.site.name, server.public_url, __version__)
         exact, prefixes = by_path(
             {
                 **self._inference(),
@@ -165,9 +168,30 @@ class House:
                 "health": status.health,
                 "ready": status.ready,
                 "metrics": status.metrics,
+                "openapi": openapi,
             }
         )
-        return Router(exact, prefixes, clock=self.clock, cors=Cors(server.cors_origins))
+        pages = self._pages(openapi, frozenset(path for _, path in exact))
+        cors = Cors(server.cors_origins)
+        return Router(exact, prefixes, clock=self.clock, cors=cors, pages=pages)
+
+    def _pages(self, openapi: OpenApi, served: frozenset[str]) -> Pages:
+        site = self.config.site
+        return Pages(
+            Site(
+                name=site.name,
+                url=self.config.server.public_url,
+                support_url=site.support_url,
+                sign_up=site.sign_up,
+                served=served,
+                version=__version__,
+            ),
+            catalogue=lambda: self.catalogue,
+            ready=self._can_answer,
+            billing=self.billing,
+            openapi=openapi.document,
+            clock=self.clock,
+        )
 
     def _inference(self) -> dict[Name, Handler]:
         """The routes that take a prompt, one for each dialect and the one that only counts."""

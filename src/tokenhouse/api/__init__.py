@@ -11,6 +11,7 @@ from tokenhouse.api.fronts import ChatFront, CompletionsFront, Front, MessagesFr
 from tokenhouse.api.http import Handler, Receive, Scope, Send
 from tokenhouse.api.inference import Inference, Limits
 from tokenhouse.api.models import Models
+from tokenhouse.api.openapi import OpenApi
 from tokenhouse.api.router import Router
 from tokenhouse.api.routes import ROUTES, ApiRoute, Name, by_path
 from tokenhouse.api.server import Server, ServerSettings, listen, uvicorn_server
@@ -32,6 +33,7 @@ __all__ = [
     "MessagesFront",
     "Models",
     "Name",
+    "OpenApi",
     "Receive",
     "Router",
     "Scope",

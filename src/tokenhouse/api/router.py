@@ -17,8 +17,12 @@ from tokenhouse.clock import Clock
 from tokenhouse.errors import CallerError
 
 
+_MACHINES = ("/v1/", "/api/")
+"""Below these there are no pages: what is unknown gets JSON."""
+
+
 class Router:
-    """An ASGI application: exact paths first, then prefixes (longest first), then 404."""
+    """An ASGI application: exact paths first, then prefixes (longest first), then ``pages``, then 404."""
 
     def __init__(
         self,
@@ -27,12 +31,14 @@ class Router:
         *,
         clock: Clock,
         cors: Cors,
+        pages: Handler | None = None,
     ) -> None:
         self._exact = dict(exact)
         self._prefixes = sorted(prefixes.items(), key=lambda item: -len(item[0][1]))
         self._paths = frozenset(path for _, path in exact)
         self._clock = clock
         self._cors = cors
+        self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         handler = self._exact.get((scope["method"], scope["path"]))
@@ -52,6 +58,8 @@ class Router:
         for (wanted, prefix), handler in self._prefixes:
             if method in (wanted, "HEAD") and path.startswith(prefix) and len(path) > len(prefix):
                 return handler
+        if self._pages is not None and path not in self._paths and not path.startswith(_MACHINES):
+            return self._pages
         return self._unknown
 
     async def _unknown(self, scope: Scope, receive: Receive, send: Send) -> None:

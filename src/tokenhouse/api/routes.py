@@ -25,6 +25,7 @@ Name = Literal[
     "health",
     "ready",
     "metrics",
+    "openapi",
 ]
 
 PREFIXES = ("/v1/", "/api/v7/llm/v1/", "/api/v7/llm/", "/api/v1/")
@@ -101,6 +102,7 @@ ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("health", "GET", "/health", "200 while the process answers."),
     ApiRoute("ready", "GET", "/ready", "200 when requests can be served and paid, else 503."),
     ApiRoute("metrics", "GET", "/metrics", "Counters and gauges for Prometheus."),
+    ApiRoute("openapi", "GET", "/openapi.json", "This API's description (OpenAPI 3.1)."),
 )
 
 

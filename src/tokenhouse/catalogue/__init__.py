@@ -13,6 +13,7 @@ from tokenhouse.catalogue.pricing import (
     clamp,
     cost,
     counted_ceiling,
+    example_cost,
 )
 from tokenhouse.catalogue.prompts import price_line
 from tokenhouse.catalogue.rows import Architecture, PricingTier, Row, TopProvider, row
@@ -51,6 +52,7 @@ __all__ = [
     "clamp",
     "cost",
     "counted_ceiling",
+    "example_cost",
     "plan_parts",
     "price_line",
     "price_parts",

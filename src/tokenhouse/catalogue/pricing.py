@@ -45,6 +45,11 @@ def cost(usage: Usage, price: Price) -> int:
     return amount if amount < AMOUNT_MAX else AMOUNT_MAX
 
 
+def example_cost(price: Price, *, input: int, output: int) -> int:
+    """Nanodollars for a request of so many tokens, for pages that show what one would cost."""
+    return cost(Usage(input=input, output=output), price)
+
+
 def ceiling(request: Request, offer: Offer) -> Ceiling:
     """The cheap bound, from sizes alone: a token is at least a byte of text, and a schema may be
     written twice as long as it came; images at the model's maximum."""

@@ -8,12 +8,14 @@ from tokenhouse.wire.openai_chat.encode import StreamEncoder, WholeEncoder
 from tokenhouse.wire.openai_chat.errors import in_band_error, upstream_error
 from tokenhouse.wire.openai_chat.priced import PRICED, priced_words
 from tokenhouse.wire.openai_chat.request import ChatRequest, parse
+from tokenhouse.wire.openai_chat.shapes import ChatBody
 from tokenhouse.wire.openai_chat.stream import PassingReader, StreamReader, TranslatingReader
 from tokenhouse.wire.openai_chat.upstream import build_upstream_body, upstream_body
 from tokenhouse.wire.openai_chat.whole import pass_whole, translate_whole
 
 __all__ = [
     "PRICED",
+    "ChatBody",
     "ChatRequest",
     "PassingReader",
     "StreamEncoder",

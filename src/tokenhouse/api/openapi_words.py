@@ -1,0 +1,316 @@
+"""The words of the API's description: what each route takes and answers, and what its fields are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+TAGS: Final = ("Inference", "Models", "Receipts", "Operation", "More")
+
+_PAID: Final = {
+    "400": "The request is wrong; `param` names the field.",
+    "401": "No key, or one that is not known here.",
+    "402": "Not enough credit; the message says what can be afforded.",
+    "404": "There is no such model.",
+    "413": "The body is too large.",
+    "429": "Over a limit; `Retry-After` says how long to wait.",
+    "502": "The provider failed; nothing was charged.",
+    "503": "The model can't answer now.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a route takes and answers; names of schemas."""
+
+    tag: str
+    about: str = "As asked."
+    answer: str = "Anything"
+    body: str | None = None
+    error: str = "Error"
+    errors: Mapping[str, str] = field(default_factory=dict[str, str])
+    parameters: tuple[Mapping[str, Any], ...] = ()
+    streams: bool = False
+    key: bool = False
+    media: str = "application/json"
+
+
+DESCRIBED: Final[Mapping[str, Described]] = {
+    "chat": Described(
+        "Inference",
+        "The answer; a stream of server-sent events when `stream` is true.",
+        "ChatCompletion",
+        "ChatBody",
+        errors=_PAID,
+        streams=True,
+        key=True,
+    ),
+    "completions": Described(
+        "Inference",
+        "The answer; a stream of server-sent events when `stream` is true.",
+        "TextCompletion",
+        "CompletionBody",
+        errors=_PAID,
+        streams=True,
+        key=True,
+    ),
+    "messages": Described(
+        "Inference",
+        "The answer; a stream of server-sent events when `stream` is true.",
+        "Message",
+        "MessagesBody",
+        "AnthropicError",
+        errors=_PAID,
+        streams=True,
+        key=True,
+    ),
+    "count_tokens": Described(
+        "Inference",
+        "How many tokens the prompt is; free.",
+        "TokenCount",
+        "CountBody",
+        "AnthropicError",
+        errors={status: _PAID[status] for status in ("400", "401", "404", "413", "429")},
+        key=True,
+    ),
+    "models": Described("Models", "Every model that can answer, with its prices.", "ModelList"),
+    "model": Described("Models", "The model.", "Model", errors={"404": "There is no such model."}),
+    "generation": Described(
+        "Receipts",
+        "The receipt.",
+        "Receipt",
+        errors={
+            "400": "No id was given.",
+            "401": "No key, or one that is not known here.",
+            "404": "No request of this account has that id.",
+        },
+        parameters=(
+            {
+                "name": "id",
+                "in": "query",
+                "required": True,
+                "description": "The x-request-id of a request, or its answer's id.",
+                "schema": {"type": "string"},
+            },
+        ),
+        key=True,
+    ),
+    "health": Described("Operation", "The process answers."),
+    "ready": Described(
+        "Operation", "Requests can be served and paid.", errors={"503": "They can't; says why."}
+    ),
+    "metrics": Described("Operation", "Prometheus's text format.", "Text", media="text/plain"),
+    "openapi": Described("Operation", "This description."),
+}
+"""By the route's name; a route that is not here is still listed, under the last tag."""
+
+FIELDS: Final = {
+    "messages": "The conversation so far, oldest first.",
+    "prompt": "The text to go on from.",
+    "model": "`author/slug`, its hyphenated form, or an alias; absent: the house's default.",
+    "model_id": "Another name for `model`.",
+    "stream": "Send the answer as server-sent events while it is written.",
+    "streaming": "Another name for `stream`.",
+    "stream_options": "`include_usage`: a last chunk with the usage and its cost.",
+    "max_tokens": "Longest answer in tokens; more than fits is lowered to what fits.",
+    "max_completion_tokens": "The newer name of `max_tokens`.",
+    "n": "Answers to give; each is paid.",
+    "temperature": "0 is greedy. Absent: the model's own default.",
+    "top_p": "Only the likeliest tokens that make up this share.",
+    "top_k": "Only this many of the likeliest tokens.",
+    "min_p": "Only tokens at least this likely against the likeliest.",
+    "presence_penalty": "Against tokens that were there.",
+    "frequency_penalty": "Against tokens by how often they were there.",
+    "repetition_penalty": "Against tokens that were there, by division.",
+    "seed": "The same seed and request give the same answer, where the model allows it.",
+    "stop": "Texts that end the answer; they are not returned.",
+    "logit_bias": "Token id → what is added to its logit.",
+    "logprobs": "Return log probabilities.",
+    "top_logprobs": "How many likeliest tokens to return for each place.",
+    "response_format": "`text`, `json_object`, or `json_schema` with a schema.",
+    "tools": "Functions that the model may call.",
+    "tool_choice": "`none`, `auto`, `required`, or one function by name.",
+    "parallel_tool_calls": "May the model call several functions at once?",
+    "reasoning_effort": "How long to think, for models that do.",
+    "user": "Your own name for the end user.",
+}
+
+_STRING: Final = {"type": "string"}
+_WHOLE: Final = {"type": "integer", "minimum": 0}
+_USAGE: Final = {
+    "type": "object",
+    "properties": {
+        "prompt_tokens": _WHOLE,
+        "completion_tokens": _WHOLE,
+        "total_tokens": _WHOLE,
+        "cost": {"type": "number", "description": "US dollars, exact."},
+    },
+}
+
+
+ANSWERS: Final[Mapping[str, Any]] = {
+    "Anything": {},
+    "Text": {"type": "string"},
+    "Error": {
+        "type": "object",
+        "required": ["error", "status", "message"],
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["message", "type", "code", "param"],
+                "properties": {
+                    "message": _STRING,
+                    "type": _STRING,
+                    "code": {"type": ["string", "null"]},
+                    "param": {"type": ["string", "null"]},
+                },
+            },
+            "status": {"const": "error"},
+            "message": _STRING,
+            "retry_after": _WHOLE,
+            "request_id": _STRING,
+        },
+    },
+    "AnthropicError": {
+        "type": "object",
+        "required": ["type", "error"],
+        "properties": {
+            "type": {"const": "error"},
+            "error": {
+                "type": "object",
+                "required": ["type", "message"],
+                "properties": {"type": _STRING, "message": _STRING},
+            },
+            "request_id": {"type": ["string", "null"]},
+        },
+    },
+    "ChatCompletion": {
+        "type": "object",
+        "required": ["id", "object", "created", "model", "choices", "usage"],
+        "properties": {
+            "id": _STRING,
+            "object": {"const": "chat.completion"},
+            "created": _WHOLE,
+            "model": _STRING,
+            "choices": {"type": "array", "items": {"type": "object"}},
+            "usage": _USAGE,
+        },
+    },
+    "TextCompletion": {
+        "type": "object",
+        "required": ["id", "object", "created", "model", "choices", "usage"],
+        "properties": {
+            "id": _STRING,
+            "object": {"const": "text_completion"},
+            "created": _WHOLE,
+            "model": _STRING,
+            "choices": {"type": "array", "items": {"type": "object"}},
+            "usage": _USAGE,
+        },
+    },
+    "MessagesBody": {
+        "type": "object",
+        "required": ["max_tokens", "messages"],
+        "properties": {
+            "model": {"type": "string", "description": FIELDS["model"]},
+            "messages": {
+                "type": "array",
+                "items": {"type": "object"},
+                "description": FIELDS["messages"],
+            },
+            "max_tokens": {"type": "integer", "minimum": 1, "description": "Longest answer."},
+            "system": {"type": ["string", "array"], "description": "The system message."},
+            "stream": {"type": "boolean", "description": FIELDS["stream"]},
+            "temperature": {"type": "number", "minimum": 0, "maximum": 1},
+            "top_p": {"type": "number", "minimum": 0, "maximum": 1},
+            "top_k": _WHOLE,
+            "stop_sequences": {"type": "array", "items": _STRING},
+            "tools": {"type": "array", "items": {"type": "object"}},
+            "tool_choice": {"type": "object"},
+            "thinking": {"type": "object", "description": "For models that think."},
+            "metadata": {"type": "object"},
+        },
+    },
+    "CountBody": {
+        "type": "object",
+        "required": ["messages"],
+        "properties": {
+            "model": {"type": "string", "description": FIELDS["model"]},
+            "messages": {
+                "type": "array",
+                "items": {"type": "object"},
+                "description": FIELDS["messages"],
+            },
+            "system": {"type": ["string", "array"], "description": "The system message."},
+            "tools": {"type": "array", "items": {"type": "object"}},
+        },
+    },
+    "Message": {
+        "type": "object",
+        "required": ["id", "type", "role", "content", "model", "usage"],
+        "properties": {
+            "id": _STRING,
+            "type": {"const": "message"},
+            "role": {"const": "assistant"},
+            "content": {"type": "array", "items": {"type": "object"}},
+            "model": _STRING,
+            "stop_reason": {"type": ["string", "null"]},
+            "usage": {"type": "object"},
+        },
+    },
+    "TokenCount": {
+        "type": "object",
+        "required": ["input_tokens"],
+        "properties": {"input_tokens": _WHOLE},
+    },
+    "Model": {
+        "type": "object",
+        "required": ["id", "object", "created", "owned_by"],
+        "properties": {
+            "id": _STRING,
+            "object": {"const": "model"},
+            "created": _WHOLE,
+            "owned_by": _STRING,
+            "name": _STRING,
+            "description": _STRING,
+            "context_length": _WHOLE,
+            "pricing": {
+                "type": "object",
+                "description": "USD per token (or per image, per request), as exact text.",
+            },
+            "supported_parameters": {"type": "array", "items": _STRING},
+            "default_parameters": {"type": "object"},
+        },
+    },
+    "ModelList": {
+        "type": "object",
+        "required": ["object", "data"],
+        "properties": {
+            "object": {"const": "list"},
+            "data": {"type": "array", "items": {"$ref": "#/components/schemas/Model"}},
+        },
+    },
+    "Receipt": {
+        "type": "object",
+        "required": ["data"],
+        "properties": {
+            "data": {
+                "type": "object",
+                "required": ["id", "model", "total_cost", "outcome", "usage"],
+                "properties": {
+                    "id": _STRING,
+                    "model": _STRING,
+                    "created_at": {"type": "string", "format": "date-time"},
+                    "total_cost": {"type": "number", "description": "US dollars, exact."},
+                    "tokens_prompt": _WHOLE,
+                    "tokens_completion": _WHOLE,
+                    "outcome": {"enum": ["finished", "cancelled", "failed", "crashed"]},
+                    "usage": {"type": "object"},
+                    "price_version": _STRING,
+                    "attempts": {"type": "array", "items": {"type": "object"}},
+                },
+            }
+        },
+    },
+}

@@ -1,0 +1,110 @@
+"""What a page is on the wire: body, validators, compression, and the headers that keep it safe."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+HTML: Final = "text/html; charset=utf-8"
+MARKDOWN: Final = "text/markdown; charset=utf-8"
+TEXT: Final = "text/plain; charset=utf-8"
+XML: Final = "application/xml; charset=utf-8"
+
+FRESH: Final = "no-cache"
+"""Kept by browsers, asked again each time: a price that changed is seen at once."""
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+"""No inline script, no inline style, nothing from elsewhere, in nobody's frame. Pictures may be of the
+page's own making (``data:``, ``blob:``): what a visitor pastes is shown before it is sent."""
+
+_SAFE: Final[tuple[tuple[bytes, bytes], ...]] = (
+    (b"content-security-policy", POLICY.encode("ascii")),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+)
+_GZIP_LEAST: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. ``etag`` covers what it says, not when it was said."""
+
+    body: bytes
+    content_type: str
+    status: int = 200
+    cache: str = FRESH
+    location: str | None = None
+    zipped: bytes = field(init=False)
+    etag: bytes = field(init=False)
+    stable: bytes | None = None
+
+    def __post_init__(self) -> None:
+        said = self.body if self.stable is None else self.stable
+        digest = hashlib.sha256(said).hexdigest()[:20]
+        object.__setattr__(self, "etag", f'W/"{digest}"'.encode("ascii"))
+        texts = self.content_type.startswith(("text/", "application/", "image/svg"))
+        worth = texts and len(self.body) >= _GZIP_LEAST
+        object.__setattr__(self, "zipped", gzip.compress(self.body, 6, mtime=0) if worth else b"")
+
+
+def redirect(location: str, status: int = 301) -> Answer:
+    """Go there; ``location`` is a path of ours."""
+    return Answer(b"", TEXT, status, location=location)
+
+
+async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
+    """The answer, or 304 where the browser has it, or its headers alone for HEAD."""
+    headers: Headers = [
+        *_SAFE,
+        (b"cache-control", answer.cache.encode("ascii")),
+        (b"vary", b"accept, accept-encoding"),
+    ]
+    if answer.location is not None:
+        headers.append((b"location", answer.location.encode("ascii")))
+    status, body = answer.status, answer.body
+    if status == 200:
+        headers.append((b"etag", answer.etag))
+        if _has(_header(scope, b"if-none-match"), answer.etag):
+            status, body = 304, b""
+    if status != 304:
+        headers.append((b"content-type", answer.content_type.encode("ascii")))
+        if answer.zipped and b"gzip" in _header(scope, b"accept-encoding"):
+            body = answer.zipped
+            headers.append((b"content-encoding", b"gzip"))
+        headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    return b",".join(value for candidate, value in scope["headers"] if candidate == name)
+
+
+def _has(tags: bytes, etag: bytes) -> bool:
+    bare = etag.removeprefix(b"W/")
+    given = [tag.strip().removeprefix(b"W/") for tag in tags.split(b",")]
+    return b"*" in given or bare in given
+
+
+def wants_markdown(scope: Scope) -> bool:
+    """Does the client ask for Markdown and not for HTML?"""
+    accept = _header(scope, b"accept").lower()
+    return b"text/markdown" in accept and b"text/html" not in accept
