@@ -1,4 +1,4 @@
-"""Verbs about who pays: ``accounts``, ``keys``, ``credit``, ``usage``, ``ledger``."""
+"""Verbs about who pays: ``accounts``, ``credit``, ``usage``, ``ledger``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from tokenhouse.access import Key
 from tokenhouse.cli_frame import ERROR, Section, Settings, Verb, amount, settings_of
 from tokenhouse.cli_open import House, build_catalogue, run
 from tokenhouse.cli_output import Column, dollars, print_json, print_table
@@ -80,91 +79,6 @@ def accounts_list(settings: Settings) -> None:
     )
     rows = [(a.id, a.name, a.plan, a.state, dollars(a.balance), dollars(a.held)) for a in found]
     print_table(columns, rows, empty="no accounts yet: tokenhouse accounts create NAME")
-
-
-@click.group(cls=Section)
-def keys() -> None:
-    """What spends from an account: make, list, revoke."""
-
-
-@keys.command(
-    "create",
-    examples="""
-    tokenhouse keys create ada --name laptop
-    export TOKENHOUSE_API_KEY=$(tokenhouse keys create ada)
-    """,
-)
-@click.argument("account")
-@click.option("--name", default="", help="What the key is for.")
-@settings_of
-def keys_create(settings: Settings, account: str, name: str) -> None:
-    """Make a key for ACCOUNT (its name or id) and print it, this once: only its hash is kept."""
-
-    async def create(house: House) -> tuple[Key, str]:
-        made = await house.billing.create_key(account, name)
-        return made.key, made.secret
-
-    key, secret = run(settings.load(), create)
-    if settings.as_json:
-        print_json({"id": key.id, "account": key.account, "name": key.name, "key": secret})
-    else:
-        print(secret)
-        click.echo(f"{key.id}: keep it, it is not shown again", err=True)
-
-
-@keys.command(
-    "list",
-    examples="""
-    tokenhouse keys list
-    tokenhouse keys list ada --json
-    """,
-)
-@click.argument("account", required=False)
-@settings_of
-def keys_list(settings: Settings, account: str | None) -> None:
-    """List keys, of all accounts or of ACCOUNT (its name or id), by their last four letters."""
-
-    async def listed(house: House) -> tuple[tuple[Key, ...], dict[str, str]]:
-        names = {found.id: found.name for found in await house.billing.accounts()}
-        return await house.billing.keys(account), names
-
-    found, names = run(settings.load(), listed)
-    if settings.as_json:
-        print_json([_key(key) for key in found])
-        return
-    columns = (Column("id"), Column("account"), Column("name"), Column("key"), Column("state"))
-    rows = [
-        (
-            key.id,
-            names.get(key.account, key.account),
-            key.name,
-            f"sk-th-…{key.hint}",
-            "live" if key.revoked_ms is None else "revoked",
-        )
-        for key in found
-    ]
-    print_table(columns, rows, empty="no keys yet: tokenhouse keys create ACCOUNT")
-
-
-@keys.command(
-    "revoke",
-    examples="""
-    tokenhouse keys revoke key_019b1d2f3a4c0123456789abcde
-    """,
-)
-@click.argument("key_id", metavar="ID")
-@settings_of
-def keys_revoke(settings: Settings, key_id: str) -> None:
-    """Refuse the key ID from now on; a running server knows within two seconds."""
-
-    async def revoke(house: House) -> Key:
-        return await house.billing.revoke_key(key_id)
-
-    revoked = run(settings.load(), revoke)
-    if settings.as_json:
-        print_json(_key(revoked))
-    else:
-        print(f"revoked {revoked.id}")
 
 
 @click.command(
@@ -331,18 +245,6 @@ def account_row(account: Account) -> dict[str, object]:
         "balance": account.balance,
         "held": account.held,
         "state": account.state,
-    }
-
-
-def _key(key: Key) -> dict[str, object]:
-    return {
-        "id": key.id,
-        "account": key.account,
-        "name": key.name,
-        "hint": key.hint,
-        "created_ms": key.created_ms,
-        "revoked_ms": key.revoked_ms,
-        "expires_ms": key.expires_ms,
     }
 
 

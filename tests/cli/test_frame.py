@@ -31,6 +31,7 @@ def test_the_verbs_are_those_that_are_promised() -> None:
     }
     assert {verb for verb in VERBS if len(verb) == 2} == {
         *(("accounts", "create"), ("accounts", "list"), ("keys", "create"), ("keys", "list")),
+        *(("keys", "change"), ("keys", "rotate")),
         *(("keys", "revoke"), ("ledger", "verify"), ("ledger", "reverse")),
         ("accounts", "plan"),
     }
