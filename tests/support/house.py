@@ -12,6 +12,7 @@ from tests.support.anthropic_answers import anthropic_upstream
 from tests.support.upstream import Upstream
 from tokenhouse.api import ServerSettings, listen, uvicorn_server
 from tokenhouse.app import House, build
+from tokenhouse.clock import Clock
 from tokenhouse.config import load
 from tokenhouse.ledger import Account
 
@@ -91,7 +92,12 @@ class Running:
 
 @asynccontextmanager
 async def serving(
-    data_dir: Path, rows: str, *, credit: int = 10**12, environ: dict[str, str] | None = None
+    data_dir: Path,
+    rows: str,
+    *,
+    credit: int = 10**12,
+    environ: dict[str, str] | None = None,
+    clock: Clock | None = None,
 ) -> AsyncGenerator[Running]:
     """Serve a house with the settings ``rows`` from ``data_dir``; ``credit`` in nanodollars."""
     _write(data_dir, rows)
@@ -104,7 +110,7 @@ async def serving(
         environ={"UPSTREAM_KEY": "sk-upstream", **(environ or {})},
         server={"port": port},
     )
-    house = build(config)
+    house = build(config, clock=clock)
     started = asyncio.Event()
 
     async def say() -> None:
@@ -133,11 +139,12 @@ async def serving(
 
 @asynccontextmanager
 async def upstream_house(
-    data_dir: Path, extra: str = ""
+    data_dir: Path, extra: str = "", *, clock: Clock | None = None
 ) -> AsyncGenerator[tuple[Running, Upstream]]:
-    """A house in front of a scripted upstream."""
+    """A house in front of a scripted upstream; ``clock`` instead of the machine's own."""
     async with Upstream() as up:
-        async with serving(data_dir, UPSTREAM_ROWS.format(url=up.url) + extra) as running:
+        rows = UPSTREAM_ROWS.format(url=up.url) + extra
+        async with serving(data_dir, rows, clock=clock) as running:
             yield running, up
 
 
