@@ -4,6 +4,7 @@ Knows the bytes of requests, answers, streams and errors of this one protocol. R
 other dialect, the network, who pays and which provider is behind an answer.
 """
 
+from tokenhouse.wire.anthropic_messages.build import build_count_body, build_upstream_body
 from tokenhouse.wire.anthropic_messages.encode import PING, StreamEncoder, WholeEncoder
 from tokenhouse.wire.anthropic_messages.errors import (
     THINKING_SIGNATURE,
@@ -12,29 +13,41 @@ from tokenhouse.wire.anthropic_messages.errors import (
     in_band_error,
     upstream_error,
 )
+from tokenhouse.wire.anthropic_messages.priced import PRICED, PRICED_BETAS, priced_words
 from tokenhouse.wire.anthropic_messages.request import MessagesRequest, parse, parse_count
 from tokenhouse.wire.anthropic_messages.stream import (
     PassingReader,
     StreamReader,
     TranslatingReader,
 )
+from tokenhouse.wire.anthropic_messages.upstream import upstream_body, upstream_count_body
+from tokenhouse.wire.anthropic_messages.versions import check_version, upstream_version
 from tokenhouse.wire.anthropic_messages.whole import pass_whole, translate_whole
 
 __all__ = [
-    "PING",
-    "THINKING_SIGNATURE",
     "MessagesRequest",
+    "PING",
+    "PRICED",
+    "PRICED_BETAS",
     "PassingReader",
     "StreamEncoder",
     "StreamReader",
+    "THINKING_SIGNATURE",
     "TranslatingReader",
     "WholeEncoder",
+    "build_count_body",
+    "build_upstream_body",
+    "check_version",
     "error_body",
     "error_status",
     "in_band_error",
     "parse",
     "parse_count",
     "pass_whole",
+    "priced_words",
     "translate_whole",
+    "upstream_body",
+    "upstream_count_body",
     "upstream_error",
+    "upstream_version",
 ]

@@ -24,13 +24,17 @@ from tokenhouse.wire.openai_chat.shapes import (
 _ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
 _NAME: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _BRACE: Final = ord("{")
+_UNBOUNDED: Final = 2**40
+"""More text than any context: a document says more than its bytes."""
 
 
 class Facts(Struct):
-    """What one walk over a body finds out. ``priced``: priced words that stand below the top level."""
+    """What one walk over a body finds out. ``extra_bytes``: text that stands in no byte of the body;
+    ``priced``: priced words that stand below the top level."""
 
     images: int = 0
     data_url_characters: int = 0
+    extra_bytes: int = 0
     has_system: bool = False
     has_opaque: bool = False
     priced: tuple[str, ...] = ()
@@ -43,6 +47,8 @@ class Facts(Struct):
         self.has_opaque = True
         if part.file is not None and part.file.file_id is not None:
             self.note_priced("file.file_id")
+        if part.type == "file":
+            self.extra_bytes = _UNBOUNDED
         if part.type != "input_audio":  # its own bytes bound its tokens; a link or a PDF may grow
             self.note_priced(part.type)
 

@@ -7,9 +7,11 @@ from typing import Final, NoReturn
 import msgspec
 
 from tokenhouse.chat import (
+    CacheTtl,
     Call,
     CallPart,
     Conversation,
+    DocumentPart,
     ImagePart,
     Message,
     OpaquePart,
@@ -25,6 +27,7 @@ from tokenhouse.chat import (
 )
 from tokenhouse.wire.body import NULL, invalid
 from tokenhouse.wire.openai_chat.shapes import (
+    CacheControl,
     ChatBody,
     ChatMessage,
     ContentPart,
@@ -56,6 +59,7 @@ def conversation_of(body: ChatBody, raw_messages: msgspec.Raw | None) -> Convers
         response_format=_response_format(body),
         sampling=_sampling(body),
         reasoning_effort=body.reasoning_effort,
+        user=body.safety_identifier or body.user,
         continue_last=_continues(body),
     )
 
@@ -128,23 +132,27 @@ def _thoughts(message: ChatMessage) -> list[ReasoningPart | RedactedPart]:
 
 
 def _part(part: ContentPart, raw: msgspec.Raw | None) -> Part:
+    cache = _cache(part.cache_control)
     if part.type == "text":
-        return TextPart(part.text or "")
+        return TextPart(part.text or "", cache)
     if part.type == "refusal":
         return TextPart(part.refusal or "")
     if part.type == "image_url":
         image = part.image_url
         if isinstance(image, str):
-            return ImagePart(image)
+            return ImagePart(image, None, cache)
         if image is not None:
-            return ImagePart(image.url, image.detail)
+            return ImagePart(image.url, image.detail, cache)
+    file = part.file
+    if part.type == "file" and file is not None and (file.file_data or "").startswith("data:"):
+        return DocumentPart(file.file_data, None, file.filename, None, cache)
     return OpaquePart(part.type, bytes(raw if raw is not None else NULL))
 
 
 def _result(position: int, call_id: str, parts: list[Part], name: str | None) -> Message:
-    plain: list[TextPart | ImagePart] = []
+    plain: list[TextPart | ImagePart | DocumentPart] = []
     for index, part in enumerate(parts):
-        if not isinstance(part, (TextPart, ImagePart)):
+        if not isinstance(part, (TextPart, ImagePart, DocumentPart)):
             _cannot(f"messages[{position}].content[{index}]", "tool results of this kind")
         plain.append(part)
     return Message("tool", (ResultPart(call_id, tuple(plain)),), name)
@@ -155,18 +163,24 @@ def _tools(body: ChatBody) -> tuple[Tool, ...]:
     for index, tool in enumerate(body.tools or ()):
         if tool.function is None:
             _cannot(f"tools[{index}]", f"tools of the type {tool.type!r}")
-        tools.append(_tool(tool.function))
+        tools.append(_tool(tool.function, _cache(tool.cache_control)))
     tools.extend(map(_tool, body.functions or ()))
     return tuple(tools)
 
 
-def _tool(function: FunctionShape) -> Tool:
+def _cache(control: CacheControl | None) -> CacheTtl | None:
+    if control is None:
+        return None
+    return "1h" if control.ttl == "1h" else "5m"
+
+
+def _tool(function: FunctionShape, cache: CacheTtl | None = None) -> Tool:
     schema = bytes(function.parameters)
     description = function.description or ""
     strict = function.strict is True
     if not schema or schema == NULL:
-        return Tool(function.name, description, strict=strict)
-    return Tool(function.name, description, schema, strict)
+        return Tool(function.name, description, strict=strict, cache=cache)
+    return Tool(function.name, description, schema, strict, cache=cache)
 
 
 def _tool_choice(body: ChatBody) -> ToolChoice:

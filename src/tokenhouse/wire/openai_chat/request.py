@@ -62,7 +62,9 @@ def parse(body: bytes, *, default_model: str = "") -> ChatRequest:
         fields=frozenset(raw),
         conversation=parsed.conversation,
         sizes=Sizes(
-            len(body) - schema_bytes - facts.data_url_characters, schema_bytes, facts.images
+            len(body) - schema_bytes - facts.data_url_characters + facts.extra_bytes,
+            schema_bytes,
+            facts.images,
         ),
         stream=stream is True,
         include_usage=options is not None and options.include_usage is True,

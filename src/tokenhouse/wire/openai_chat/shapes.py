@@ -22,8 +22,12 @@ class ImageUrl(Struct, gc=False):
     detail: str | None = None
 
 
-class StoredFile(Struct, gc=False):
+class FileShape(Struct, gc=False):
+    """A file that the provider keeps (``file_id``), or its content as a data: address."""
+
     file_id: str | None = None
+    file_data: str | None = None
+    filename: str | None = None
 
 
 class ContentPart(Struct):
@@ -33,7 +37,7 @@ class ContentPart(Struct):
     text: str | None = None
     image_url: str | ImageUrl | None = None
     refusal: str | None = None
-    file: StoredFile | None = None
+    file: FileShape | None = None
     cache_control: CacheControl | None = None
 
 
