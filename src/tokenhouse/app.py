@@ -21,6 +21,7 @@ from tokenhouse.api import (
     Front,
     Handler,
     Inference,
+    KeyedAnswers,
     Limits,
     MessagesFront,
     Models,
@@ -69,6 +70,7 @@ class House:
         )
         self.upkeep = Upkeep(self.store, clock, keep_of(config))
         self.totals = Totals()
+        self.keyed = KeyedAnswers()
         self.relay = Relay(
             self.catalogue,
             self.providing.providers,
@@ -90,6 +92,7 @@ class House:
         private_directory(self.config.data_dir)
         await self.store.start(serve=True)
         await self.prices.record(self.catalogue)
+        await self.keyed.start()
         for engine in self.providing.eager:
             engine.begin()
         self.started = True
@@ -97,6 +100,7 @@ class House:
     async def stop(self) -> None:
         """Stop engines, close connections, finish what was said to the store. Idempotent."""
         self.started = False
+        await self.keyed.stop()
         for provider in self.providing.providers.values():
             await provider.aclose()
         for client in self.providing.clients:
@@ -208,9 +212,9 @@ class House:
                 front,
                 self.relay,
                 self.access,
-                clock=self.clock,
                 limits=limits,
                 totals=self.totals,
+                keyed=self.keyed,
             )
 
         return {

@@ -215,7 +215,7 @@ async def _limited(running: Running, asked: dict[str, Any], limits: Limits) -> C
     house = running.house
     access: Access = house.access
     handler = Inference(
-        ChatFront(), house.relay, access, clock=house.clock, limits=limits, totals=Totals()
+        ChatFront(), house.relay, access, limits=limits, totals=Totals(), keyed=house.keyed
     )
     client = Client(json.dumps(asked).encode())
     async with asyncio.timeout(60):

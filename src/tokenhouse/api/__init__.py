@@ -9,6 +9,7 @@ from tokenhouse.api.cors import Cors
 from tokenhouse.api.count_tokens import CountTokens
 from tokenhouse.api.fronts import ChatFront, CompletionsFront, Front, MessagesFront
 from tokenhouse.api.http import Handler, Receive, Scope, Send
+from tokenhouse.api.idempotency import KeyedAnswers
 from tokenhouse.api.inference import Inference, Limits
 from tokenhouse.api.models import Models
 from tokenhouse.api.openapi import OpenApi
@@ -29,6 +30,7 @@ __all__ = [
     "Front",
     "Handler",
     "Inference",
+    "KeyedAnswers",
     "Limits",
     "MessagesFront",
     "Models",

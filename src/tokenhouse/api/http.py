@@ -118,8 +118,10 @@ def _too_large(limit: int, keyless: bool) -> CallerError:
 
 
 def retry_headers(error: TokenhouseError, now_ms: int) -> Headers:
-    """``Retry-After`` (seconds) and ``X-RateLimit-Reset`` (unix seconds) of a 429 or 503."""
-    if error.status not in (429, 503, 529):
+    """``Retry-After`` (seconds) and ``X-RateLimit-Reset`` (unix seconds) of a 429 or 503, and of a 409
+    that waiting ends."""
+    waits = error.status == 409 and error.retry_after_s is not None
+    if not waits and error.status not in (429, 503, 529):
         return []
     wait_s = max(1, round(1.0 if error.retry_after_s is None else error.retry_after_s + 0.499))
     return [

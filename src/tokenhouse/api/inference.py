@@ -11,13 +11,15 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from tokenhouse import ids
 from tokenhouse.access import Access, Caller, header_key
 from tokenhouse.api.envelopes import id_headers
-from tokenhouse.api.fronts import Front
+from tokenhouse.api.fronts import Encoder, Front
 from tokenhouse.api.http import (
     DIRECT,
+    JSON,
     ON_LEAVE,
     ClientGone,
     Headers,
@@ -25,13 +27,23 @@ from tokenhouse.api.http import (
     Respond,
     Scope,
     Send,
+    header,
     read_body,
 )
+from tokenhouse.api.idempotency import (
+    HEADER,
+    RECORDING,
+    KeyedAnswers,
+    answer_kept,
+    key_asked,
+    run_into,
+    stopping,
+)
 from tokenhouse.api.limit_headers import refusal_headers
+from tokenhouse.api.recording import Recording
 from tokenhouse.api.silence import Silence
 from tokenhouse.api.totals import Totals
-from tokenhouse.chat import Event, Request
-from tokenhouse.clock import Clock
+from tokenhouse.chat import Event
 from tokenhouse.errors import HouseError, TokenhouseError, UpstreamError
 from tokenhouse.relay import Answer, RefusedError, Relay
 
@@ -72,14 +84,15 @@ class Inference:
         relay: Relay,
         access: Access,
         *,
-        clock: Clock,
         limits: Limits,
         totals: Totals,
+        keyed: KeyedAnswers,
     ) -> None:
         self._front = front
+        self._keyed = keyed
         self._relay = relay
         self._access = access
-        self._clock = clock
+        self._clock = relay.clock
         self._limits = limits
         self._totals = totals
 
@@ -103,6 +116,12 @@ class Inference:
         self, scope: Scope, receive: Receive, respond: Respond, request_id: str
     ) -> None:
         caller, body = await self._identify(scope, receive)
+        recording: Recording | None = None
+        if header(scope["headers"], HEADER) is not None:
+            recording = scope.get(RECORDING)
+            if recording is None:
+                await self._follow(caller, body, scope, receive, respond)
+                return
         request = self._front.parse(
             body, scope["headers"], default_model=self._relay.default_model()
         )
@@ -110,10 +129,11 @@ class Inference:
         assert task is not None
         watch = _Watch(scope, receive, task, self._limits.deadline_s)
         try:
+            answer = self._relay.answer(caller, request, request_id, recording)
             if request.stream:
-                await self._stream(caller, request, respond, request_id, watch)
+                await self._stream(answer, respond, watch, recording)
             else:
-                await self._whole(caller, request, respond, request_id, watch)
+                await self._whole(answer, respond, watch, recording)
         except asyncio.CancelledError:
             if watch.gone:
                 task.uncancel()
@@ -121,7 +141,7 @@ class Inference:
             if watch.late:
                 task.uncancel()
                 raise _too_late(self._limits.deadline_s) from None
-            raise _stopping() from None
+            raise stopping() from None
         finally:
             watch.stop()
 
@@ -138,29 +158,63 @@ class Inference:
         caller = self._access.identify(headers, body_key=body_key, query_key=None, address=address)
         return caller, body
 
-    async def _whole(
-        self, caller: Caller, request: Request, respond: Respond, request_id: str, watch: _Watch
+    async def _follow(
+        self, caller: Caller, body: bytes, scope: Scope, receive: Receive, respond: Respond
     ) -> None:
-        async with self._relay.answer(caller, request, request_id) as answer:
+        """Answer a request that carries an Idempotency-Key: run it, join it, or give it again."""
+        asked = key_asked(scope["headers"], scope["path"], body)
+
+        async def run(recording: Recording) -> None:
+            kept = await self._relay.kept(caller, asked.name)
+            if kept is None:
+                self._totals.begun -= 1  # it was counted when its client asked
+                await run_into(recording, self, scope, body)
+            else:
+                await answer_kept(recording, kept)
+
+        follower = self._keyed.follow(caller.account, asked, respond.send, run)
+        task = asyncio.current_task()
+        assert task is not None
+        # The running request keeps the deadline; this only ends a client that takes too long to read.
+        watch = _Watch(scope, receive, task, 2 * self._limits.deadline_s)
+        try:
+            await follower.follow()
+        except asyncio.CancelledError:
+            task.uncancel()
+            if watch.gone or watch.late:
+                raise ClientGone from None
+            self._keyed.stop_one(caller.account, asked)
+            await follower.follow()
+        finally:
+            watch.stop()
+
+    async def _whole(
+        self, entered: Answer, respond: Respond, watch: _Watch, recording: Recording | None
+    ) -> None:
+        async with entered as answer:
             await answer.open()
             events: list[Event] = []
             while True:
                 events.extend(await answer.read())
                 if answer.drained:
                     break
-            closed = await answer.settle()
             name = self._name(answer)
+            if recording is not None:
+                whole = partial(self._whole_body, name, events, answer)
+                headers = [JSON, *respond.headers, *self._answer_headers(answer)]
+                recording.will_end(headers, whole)
+            closed = await answer.settle()
             body = self._front.whole(name, events, answer.usage, closed.charged)
             watch.stop()
         await respond.json(200, body, self._answer_headers(answer))
 
     async def _stream(
-        self, caller: Caller, request: Request, respond: Respond, request_id: str, watch: _Watch
+        self, entered: Answer, respond: Respond, watch: _Watch, recording: Recording | None
     ) -> None:
         front = self._front
-        async with self._relay.answer(caller, request, request_id) as answer:
+        async with entered as answer:
             headers = [*_EVENT_STREAM, *respond.headers, *self._answer_headers(answer)]
-            encoder = front.encoder(self._name(answer), request, answer.prompt_tokens)
+            encoder = front.encoder(self._name(answer), answer.request, answer.prompt_tokens)
             silence = Silence(
                 respond.send,
                 headers,
@@ -180,6 +234,8 @@ class Inference:
                         await silence.body(frames, more=True)
                     if silence.flowing:
                         await answer.pump(lambda found: silence.write(_joined(encode, found)))
+                if recording is not None:
+                    recording.will_end(headers, partial(_last_frames, encoder, answer, frames))
                 closed = await answer.settle()
                 frames += encoder.closing(answer.usage, closed.charged)
                 watch.stop()
@@ -187,18 +243,23 @@ class Inference:
             except TokenhouseError as error:
                 if not silence.started:
                     raise
-                self._note_failure(request_id, error)
+                self._note_failure(answer.plan.id, error)
                 await silence.body(encoder.error(error), more=False)
                 raise _Told from error
             except asyncio.CancelledError:
                 if watch.gone or not silence.started:
                     raise
-                late = _too_late(self._limits.deadline_s) if watch.late else _stopping()
-                self._note_failure(request_id, late)
+                late = _too_late(self._limits.deadline_s) if watch.late else stopping()
+                self._note_failure(answer.plan.id, late)
                 await silence.body(encoder.error(late), more=False)
                 raise _Told from None
             finally:
                 silence.stop()
+
+    def _whole_body(
+        self, name: Name, events: Sequence[Event], answer: Answer, charged: int
+    ) -> bytes:
+        return self._front.whole(name, events, answer.usage, charged)
 
     def _answer_headers(self, answer: Answer) -> Headers:
         """What an admitted request is told besides its answer: limits, and a lowered max_tokens."""
@@ -296,13 +357,8 @@ def _too_late(deadline_s: float) -> UpstreamError:
     )
 
 
-def _stopping() -> HouseError:
-    return HouseError(
-        "This house is shutting down; try again in a moment.",
-        status=503,
-        code="shutting_down",
-        retry_after_s=5,
-    )
+def _last_frames(encoder: Encoder, answer: Answer, frames: bytes, charged: int) -> bytes:
+    return frames + encoder.closing(answer.usage, charged)
 
 
 def _bug(error: Exception) -> HouseError:

@@ -59,10 +59,13 @@ def anthropic_limit_headers(remaining: Remaining, now_ms: int) -> Headers:
 
 def refusal_headers(error: TokenhouseError, now_ms: int) -> Headers:
     """``Retry-After`` and ``X-RateLimit-Reset`` of a 429 or 503, and ``x-should-retry: false`` (which
-    the official SDKs obey) where no waiting helps."""
+    the official SDKs obey) where no waiting helps. A 409, which they retry unasked, always says."""
     headers = retry_headers(error, now_ms)
     if isinstance(error, RefusedError) and error.final:
         headers.append((b"x-should-retry", b"false"))
+    elif error.status == 409:
+        waits = error.retry_after_s is not None
+        headers.append((b"x-should-retry", b"true" if waits else b"false"))
     return headers
 
 

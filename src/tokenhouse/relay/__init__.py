@@ -6,6 +6,7 @@ exactly once. Refuses to know sockets, HTTP bodies, SQL and which provider it is
 
 from tokenhouse.relay.answer import Answer
 from tokenhouse.relay.fit import Counted
+from tokenhouse.relay.idempotency import Keep, Kept, KeyAsked, KeyState, Recording
 from tokenhouse.relay.meter import Meter, TokenCounter
 from tokenhouse.relay.plan import Months, Plan
 from tokenhouse.relay.port import Admission, Admitted, Book, Closed, Refused, Remaining
@@ -21,11 +22,16 @@ __all__ = [
     "Book",
     "Closed",
     "Counted",
+    "Keep",
+    "Kept",
+    "KeyAsked",
+    "KeyState",
     "Meter",
     "Months",
     "Outcome",
     "Plan",
     "Receipt",
+    "Recording",
     "Refused",
     "RefusedError",
     "Relay",

@@ -22,6 +22,7 @@ from tokenhouse.relay.port import Admitted, Closed
 from tokenhouse.relay.receipt import Attempted, Outcome, Receipt
 
 if TYPE_CHECKING:
+    from tokenhouse.relay.idempotency import Recording
     from tokenhouse.relay.plan import Plan
     from tokenhouse.relay.relay import Relay
 
@@ -43,6 +44,7 @@ class Answer:
         "_last_note",
         "_provider",
         "_queued",
+        "_recording",
         "_relay",
         "admitted",
         "closed",
@@ -51,8 +53,9 @@ class Answer:
         "receipt",
     )
 
-    def __init__(self, relay: Relay, plan: Plan) -> None:
+    def __init__(self, relay: Relay, plan: Plan, recording: Recording | None = None) -> None:
         self._relay = relay
+        self._recording = recording
         self.plan = plan
         self.admitted: Admitted | None = None
         self.closed: Closed | None = None
@@ -93,7 +96,7 @@ class Answer:
             self.plan, self.admitted = await self._relay.admit(self.plan)
         except asyncio.CancelledError:
             # Queued behind the admission, so it releases whatever that one will have held.
-            self._relay.close(self._make_receipt("cancelled", NO_USAGE, 0), tokens=0)
+            self._queue_close(self._make_receipt("cancelled", NO_USAGE, 0), 0)
             raise
         self._queued = self._relay.clock.monotonic()
         self.meter = self._new_meter()
@@ -241,7 +244,11 @@ class Answer:
         owed = self._relay.cost(self.plan, usage) if owing else 0
         self.receipt = receipt = self._make_receipt(outcome, usage, owed)
         tokens = usage.prompt_tokens + usage.answer_tokens
-        return self._relay.close(receipt, tokens=tokens)
+        return self._queue_close(receipt, tokens)
+
+    def _queue_close(self, receipt: Receipt, tokens: int) -> Awaitable[Closed]:
+        keep = None if self._recording is None else self._recording.seal()
+        return self._relay.close(receipt, tokens=tokens, keep=keep)
 
     def _record(
         self, provider: str, upstream_model: str, started: float, error: TokenhouseError | None

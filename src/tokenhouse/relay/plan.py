@@ -13,6 +13,7 @@ from tokenhouse.catalogue import Ceiling, Offer, Route
 from tokenhouse.catalogue import Plan as AccountPlan
 from tokenhouse.chat import Request
 from tokenhouse.ledger import GrantDue
+from tokenhouse.relay.idempotency import KeyAsked
 from tokenhouse.relay.meter import TokenCounter
 
 _PREFIXES: Mapping[str, str] = {
@@ -43,6 +44,7 @@ class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     count: TokenCounter | None = None
     prompt_counted: bool = False
     lowered: bool = False
+    idempotency: KeyAsked | None = None
 
     @property
     def answer_id(self) -> str:

@@ -13,6 +13,7 @@ import msgspec
 
 from tokenhouse.access import Limits
 from tokenhouse.ledger import GrantDue
+from tokenhouse.relay.idempotency import Keep, Kept, KeyAsked
 from tokenhouse.relay.receipt import Receipt
 
 
@@ -22,7 +23,7 @@ class Admission(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ``amount``: the ceiling in nanodollars. ``tokens``: the same ceiling in tokens, reserved against
     ``limits.tokens_per_minute``. ``model``, ``price_version``, ``dialect``, ``streamed``: what a
     receipt needs, should the process die. ``free_per_day``: of a free variant, how many such requests
-    the account may make per UTC day.
+    the account may make per UTC day. ``idempotency``: the key that the request takes, if it may.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Admission(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     streamed: bool
     grant: GrantDue | None = None
     free_per_day: int | None = None
+    idempotency: KeyAsked | None = None
 
 
 class Remaining(msgspec.Struct, frozen=True, gc=False):
@@ -71,8 +73,10 @@ Reason = Literal[
     "free_requests",
     "account",
     "replayed",
+    "taken",
 ]
-"""Why nothing was held. ``queue``: as many wait as may; ``queue_wait``: it waited as long as it may."""
+"""Why nothing was held. ``queue``: as many wait as may; ``queue_wait``: it waited as long as it may.
+``taken``: another request has its Idempotency-Key."""
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
@@ -103,13 +107,20 @@ class Book(Protocol):
 
     def admit(self, admission: Admission) -> Awaitable[Admitted | Refused]: ...
 
-    def close(self, receipt: Receipt, *, tokens: int) -> Awaitable[Closed]:
+    def close(
+        self, receipt: Receipt, *, tokens: int, keep: Keep | None = None
+    ) -> Awaitable[Closed]:
         """End the hold ``receipt.id`` and write the receipt, in one operation: settle what
         ``receipt.owed`` says, or release when it is 0. ``tokens``: what really counted against
         tokens_per_minute (corrects the reservation). The stored receipt carries the true ``cost``,
-        ``lost``, ``over`` and ``late``. A hold that was never made (refused) is left alone."""
+        ``lost``, ``over`` and ``late``. A hold that was never made (refused) is left alone.
+        ``keep``: of a request that carries an Idempotency-Key, what its key keeps from now on."""
         ...
 
     def note(self, hold: str, owed: int) -> Awaitable[None]:
         """What a running stream owes so far (nanodollars)."""
+        ...
+
+    def kept(self, account: str, name: str) -> Awaitable[Kept | None]:
+        """What became of the request that took the account's Idempotency-Key ``name``; None: free."""
         ...

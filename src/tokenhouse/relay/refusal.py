@@ -66,6 +66,14 @@ def refusal_error(
                 status=403,
                 code="account_closed",
             )
+        case "taken":
+            return AccountError(
+                "Another request with this Idempotency-Key has just begun; try again in a moment.",
+                status=409,
+                code="idempotency_key_in_use",
+                param="Idempotency-Key",
+                retry_after_s=1.0,
+            )
         case "replayed":
             return AccountError(
                 "A request with this id was admitted before.", status=409, code="replayed"

@@ -7,6 +7,8 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from msgspec import structs
+
 from tokenhouse.access import Caller, Limits
 from tokenhouse.catalogue import (
     Catalogue,
@@ -27,6 +29,7 @@ from tokenhouse.providers import Call, Provider
 from tokenhouse.relay.afford import affordable, fitted
 from tokenhouse.relay.answer import Answer
 from tokenhouse.relay.fit import Counted, check_context, check_max_tokens, may_exceed
+from tokenhouse.relay.idempotency import Keep, Kept, Recording
 from tokenhouse.relay.meter import Meter, TokenCounter
 from tokenhouse.relay.plan import Months, Plan
 from tokenhouse.relay.port import Admission, Admitted, Book, Closed, Reason, Refused
@@ -88,12 +91,26 @@ class Relay:
         self._random = random.Random()
         self._draw: Callable[[], float] = self._random.random
 
-    def answer(self, caller: Caller, request: Request, request_id: str) -> Answer:
+    def answer(
+        self,
+        caller: Caller,
+        request: Request,
+        request_id: str,
+        recording: Recording | None = None,
+    ) -> Answer:
         """The answer to ``request``, to be entered; raises what is wrong with it before any money.
 
         CallerError 404 for an unknown model, HouseError 503 for one that can't run or has no price.
+        ``recording``: of a request that carries an Idempotency-Key, which it takes with its hold.
         """
-        return Answer(self, self._plan(caller, request, request_id))
+        plan = self._plan(caller, request, request_id)
+        if recording is not None:
+            plan = structs.replace(plan, idempotency=recording.asked)
+        return Answer(self, plan, recording)
+
+    async def kept(self, caller: Caller, name: str) -> Kept | None:
+        """What became of the request of this account that took the Idempotency-Key ``name``."""
+        return await self.book.kept(caller.account, name)
 
     async def count(self, caller: Caller, request: Request, request_id: str) -> Counted:
         """The prompt of ``request`` in tokens: as the provider that would serve it counts, else by the
@@ -146,9 +163,11 @@ class Relay:
         self.totals.admitted += 1
         return plan, result
 
-    def close(self, receipt: Receipt, *, tokens: int) -> Awaitable[Closed]:
+    def close(
+        self, receipt: Receipt, *, tokens: int, keep: Keep | None = None
+    ) -> Awaitable[Closed]:
         """``Book.close``; whoever waits for its place asks behind it."""
-        closed = self.book.close(receipt, tokens=tokens)
+        closed = self.book.close(receipt, tokens=tokens, keep=keep)
         self.waiting.ended(receipt.account)
         return closed
 
@@ -296,6 +315,7 @@ class Relay:
             streamed=plan.request.stream,
             grant=plan.grant,
             free_per_day=plan.free_per_day,
+            idempotency=plan.idempotency,
         )
 
     async def _ask(self, plan: Plan) -> tuple[Plan, Admitted | Refused]:

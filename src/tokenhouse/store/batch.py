@@ -59,7 +59,9 @@ class Batch:
         "_touched",
         "corrections",
         "cursor",
+        "ended",
         "house",
+        "made",
         "mono",
         "now_ms",
         "sql",
@@ -86,6 +88,8 @@ class Batch:
         self.mono = mono
         self.taken: list[Taken] = []
         self.corrections: list[tuple[str, int]] = []
+        self.made: list[str] = []
+        self.ended: str | None = None
 
     def execute(self, statement: str, parameters: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         """Run a named statement. The cursor is the batch's one: read it before the next."""

@@ -6,8 +6,8 @@ from msgspec import structs
 
 from tokenhouse.ledger import Conflict, rules
 from tokenhouse.money import AMOUNT_MAX
-from tokenhouse.relay import Admission, Admitted, Closed, Receipt, Refused
-from tokenhouse.store import free_days, money, usage
+from tokenhouse.relay import Admission, Admitted, Closed, Keep, Receipt, Refused
+from tokenhouse.store import free_days, idempotency, money, usage
 from tokenhouse.store.batch import AccountRow, Batch
 from tokenhouse.store.key_bounds import BUSY_RETRY_S, KeyBounds
 from tokenhouse.store.limits import Window, Windows, exceeded, remaining
@@ -21,6 +21,9 @@ def admit(
     account = batch.account(admission.account)
     if account is None or account.state != "open" or account.id == "house":
         return Refused("account")
+    asked = admission.idempotency
+    if asked is not None and idempotency.taken(batch, account.id, asked):
+        return Refused("taken", account.balance - account.held)
     rules.checked_amount(admission.amount)
     batch.end_grants(account, admission.at_ms)
     grant = admission.grant
@@ -52,6 +55,9 @@ def admit(
     if admission.free_per_day is not None:
         free_days.take(batch, admission)
     money.count_hold(account, admission.amount)
+    batch.made.append(admission.id)
+    if asked is not None:
+        idempotency.take(batch, admission, asked)
     free -= admission.amount
     if bounds is not None:
         return Admitted(free, bounds.admitted(batch, windows, admission))
@@ -61,12 +67,14 @@ def admit(
     return Admitted(free, remaining(window, limits, now))
 
 
-def close(batch: Batch, receipt: Receipt, detail: bytes, tokens: int) -> Closed:
-    """Settle what is owed, or release, and write the receipt."""
+def close(
+    batch: Batch, receipt: Receipt, detail: bytes, tokens: int, keep: Keep | None = None
+) -> Closed:
+    """Settle what is owed, or release, and write the receipt (and what the request's key keeps)."""
     owed = rules.checked_amount(receipt.owed)
     found = batch.execute("hold_end", (receipt.id,)).fetchone()
     if found is None:
-        return _closed_before(batch, receipt, detail)
+        return _closed_before(batch, receipt, detail, keep)
     row = money.HoldRow(*found)
     charged, lost, account = money.end_hold(batch, row, owed, kind="settle", at_ms=batch.now_ms)
     batch.execute(
@@ -89,8 +97,26 @@ def close(batch: Batch, receipt: Receipt, detail: bytes, tokens: int) -> Closed:
             detail,
         ),
     )
+    batch.ended = row.id
+    if keep is not None:
+        idempotency.end(batch, row.id, receipt.outcome, charged, keep)
     batch.corrections.append((row.id, tokens))
     return Closed(charged, lost, owed > row.amount, False, account.balance - account.held)
+
+
+def stands(batch: Batch) -> bool:
+    """Does the database have this batch, whose COMMIT failed? One hold's row tells of all."""
+    if batch.ended is not None:
+        return money.ended_hold(batch, batch.ended) is not None
+    if batch.made:
+        return batch.execute("hold_words", (batch.made[0],)).fetchone() is not None
+    return False
+
+
+def forget(batch: Batch, id: str) -> None:
+    """Release a hold whose request was told that it was never made; and its key."""
+    money.release(batch, id, at_ms=batch.now_ms)
+    idempotency.cut(batch, id, 0)
 
 
 def _hold(batch: Batch, lease: str, admission: Admission, terms: str) -> bool:
@@ -126,7 +152,7 @@ def _refusal(
     return None
 
 
-def _closed_before(batch: Batch, receipt: Receipt, detail: bytes) -> Closed:
+def _closed_before(batch: Batch, receipt: Receipt, detail: bytes, keep: Keep | None) -> Closed:
     ended = money.ended_hold(batch, receipt.id)
     if ended is None:
         return Closed(0)
@@ -135,6 +161,8 @@ def _closed_before(batch: Batch, receipt: Receipt, detail: bytes) -> Closed:
             raise Conflict(f"hold {receipt.id} was released already")
         return Closed(0)
     settled = money.settled_before(receipt.id, ended, receipt.owed)
+    if keep is not None:
+        idempotency.end(batch, receipt.id, receipt.outcome, settled.charged, keep)
     if ended.state == "expired" and not ended.late:
         usage.take_out(batch, receipt.id)
         batch.execute(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tokenhouse.store import free_days, money
+from tokenhouse.store import free_days, idempotency, money
 from tokenhouse.store.batch import Batch
 
 BEAT_S = 2.0
@@ -54,12 +54,16 @@ def begin(batch: Batch, lease: str) -> int:
 
 def beat(batch: Batch, watch: LeaseWatch, lease: str) -> int:
     """Show that we live, and expire the holds of those that don't. → how many holds."""
-    batch.execute("lease_beat", (lease,))
+    if not batch.execute("lease_beat", (lease,)).rowcount:
+        # We stood still for so long that somebody took us for dead: what we held has expired, what
+        # we hold from now on has a lease again.
+        batch.execute("lease_new", (lease, batch.now_ms))
     counters = dict(batch.execute("lease_list", (lease,)).fetchall())
     expired = 0
     for dead in watch.observe(counters, batch.mono):
         expired += money.expire(batch, dead, at_ms=batch.now_ms)
         batch.execute("lease_drop", (dead,))
+    idempotency.prune(batch)
     return expired
 
 

@@ -23,6 +23,7 @@ from tokenhouse.ledger import (
     rules,
 )
 from tokenhouse.money import AMOUNT_MAX
+from tokenhouse.store import idempotency
 from tokenhouse.store.batch import AccountRow, Batch
 
 
@@ -243,6 +244,7 @@ def _expire(batch: Batch, statement: str, lease: str, at_ms: int) -> int:
         owed = rules.expiry_charge(row.owed, held=row.amount)
         charged, _, _ = end_hold(batch, row, owed, kind="expire", at_ms=at_ms)
         _write_ended(batch, row, "expired", row.owed, charged, at_ms=at_ms)
+        idempotency.cut(batch, id, charged)
     return len(held)
 
 

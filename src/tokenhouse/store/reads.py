@@ -21,6 +21,7 @@ from tokenhouse.billing import (
     Voucher,
 )
 from tokenhouse.ledger import HOUSE, Account, Grant, LedgerError, Posting, Verification, rules
+from tokenhouse.relay import Kept
 from tokenhouse.store.audit import audit_rows
 from tokenhouse.store.keys import key_rows
 from tokenhouse.store.pages import page, posting_place
@@ -90,6 +91,10 @@ class Reads:
 
     def latest(self, since_ms: int, limit: int) -> tuple[ReceiptRow, ...]:
         return tuple(map(self._codec.row, self._all("receipts_latest", since_ms, limit)))
+
+    def kept(self, account: str, name: str, now_ms: int) -> Kept | None:
+        rows = self._all("idempotency_get", account, name, now_ms)
+        return Kept(*rows[0]) if rows else None
 
     def usage(
         self, account: str | None, since_ms: int, until_ms: int, *, hourly: bool
@@ -181,4 +186,5 @@ _CHECKS = (
         "verify_overdrawn",
         "account {0}: balance {1} is below the {2} held, and nothing was reversed",
     ),
+    ("verify_keys", "idempotency key {0} of account {1} runs, but its hold {2} is not open"),
 )

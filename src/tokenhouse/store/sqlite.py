@@ -29,7 +29,7 @@ from tokenhouse.ledger import (
     Settled,
     Verification,
 )
-from tokenhouse.relay import Admission, Admitted, Closed, Receipt, Refused
+from tokenhouse.relay import Admission, Admitted, Closed, Keep, Kept, Receipt, Refused
 from tokenhouse.store import acts, book, keys, leases, money, prices, schema
 from tokenhouse.store.backup import backup
 from tokenhouse.store.batch import Batch
@@ -183,8 +183,14 @@ class SqliteStore(Office):
         terms = self._codec.terms(admission)
         return self.writer.say(book.admit, self._windows, self.lease, admission, terms)
 
-    def close(self, receipt: Receipt, *, tokens: int) -> asyncio.Future[Closed]:
-        return self.writer.insist(book.close, receipt, self._codec.detail(receipt), tokens)
+    def close(
+        self, receipt: Receipt, *, tokens: int, keep: Keep | None = None
+    ) -> asyncio.Future[Closed]:
+        detail = self._codec.detail(receipt)
+        return self.writer.insist(book.close, receipt, detail, tokens, keep)
+
+    def kept(self, account: str, name: str) -> asyncio.Future[Kept | None]:
+        return self._read(self._now.reads.kept, account, name, self._clock.now_ms())
 
     # access.KeyStore
 

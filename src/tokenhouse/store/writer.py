@@ -24,6 +24,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 from tokenhouse.clock import Clock
 from tokenhouse.errors import HouseError, TokenhouseError
 from tokenhouse.ledger import LedgerError
+from tokenhouse.store import book
 from tokenhouse.store.batch import AccountRow, Batch
 from tokenhouse.store.limits import Windows
 from tokenhouse.store.spending import KeyRow
@@ -298,6 +299,8 @@ class Writer:
 
     def _begin(self) -> Batch:
         clock, cursor = self._clock, self._cursor
+        if self._db.in_transaction:  # a ROLLBACK that failed: nothing can begin before it is done
+            cursor.execute("ROLLBACK")
         cursor.execute("BEGIN IMMEDIATE")
         try:
             (version,) = cursor.execute("PRAGMA data_version").fetchone()
@@ -319,10 +322,32 @@ class Writer:
 
     def _finish(self, batch: Batch) -> None:
         batch.flush()
-        self._cursor.execute("COMMIT")
+        try:
+            self._cursor.execute("COMMIT")
+        except sqlite3.Error as error:
+            if not self._stands(batch):
+                raise
+            _log.warning("a commit failed (%s), and stands all the same", error)
         self.batches += 1
         for id, tokens in batch.corrections:
             self._windows.correct(id, tokens)
+
+    def _stands(self, batch: Batch) -> bool:
+        """After a COMMIT that failed: was it one all the same? Looked up before anything is repeated.
+
+        Where even that can't be read, the holds which the batch made are released as soon as that can
+        be written: their requests are told that nothing was held.
+        """
+        if self._db.in_transaction:
+            return False
+        try:
+            return book.stands(batch)
+        except sqlite3.Error:
+            forgotten: list[Entry] = [
+                (book.forget, ((id,), {}), None, "insist") for id in batch.made
+            ]
+            self._kept += forgotten
+            return False
 
     def _forget(self) -> None:
         self._accounts.clear()

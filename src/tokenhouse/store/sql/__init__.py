@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 _FILES = (
-    *("audit", "keys", "leases", "money", "prices", "receipts", "usage", "verify", "vouchers"),
+    *("audit", "idempotency", "keys", "leases", "money", "prices", "receipts", "usage", "verify"),
+    "vouchers",
 )
 _MARK = "-- @"
 

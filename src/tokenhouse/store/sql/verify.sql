@@ -46,3 +46,7 @@ WHERE transfer.kind IN ('settle', 'expire') AND receipt.id IS NULL
 SELECT id, balance, held FROM account
 WHERE balance < held AND id <> 'house'
     AND id NOT IN (SELECT account FROM transfer WHERE kind = 'reverse');
+
+-- @verify_keys: idempotency keys whose request runs though its hold is not open
+SELECT name, account, request FROM idempotency
+WHERE state = 'running' AND request NOT IN (SELECT id FROM hold);
