@@ -52,12 +52,8 @@ def admit(
         return Refused("replayed", free)
     if due and grant is not None:
         batch.post_grant(account, grant, due, admission.at_ms)
-    if admission.free_per_day is not None:
-        free_days.take(batch, admission)
     money.count_hold(account, admission.amount)
-    batch.made.append(admission.id)
-    if asked is not None:
-        idempotency.take(batch, admission, asked)
+    _take(batch, admission)
     free -= admission.amount
     if bounds is not None:
         return Admitted(free, bounds.admitted(batch, windows, admission))
@@ -132,6 +128,15 @@ def _hold(batch: Batch, lease: str, admission: Admission, terms: str) -> bool:
         terms,
     )
     return bool(batch.execute("hold_new", row).rowcount)
+
+
+def _take(batch: Batch, admission: Admission) -> None:
+    """What the admitted request takes beside money: a place in the day, its idempotency key."""
+    batch.made.append(admission.id)
+    if admission.free_per_day is not None:
+        free_days.take(batch, admission)
+    if admission.idempotency is not None:
+        idempotency.take(batch, admission, admission.idempotency)
 
 
 def _refusal(
