@@ -36,7 +36,7 @@ class CountTokens(Inference):
     ) -> None:
         """``per_minute``: counts that one account may ask for, as many of them at once."""
         self._messages = MessagesFront()
-        super().__init__(self._messages, relay, access, clock=clock, limits=limits, totals=totals)
+        super().__init__(self._messages, relay, access, limits=limits, totals=totals)
         self._buckets = Buckets(per_minute, clock)
 
     async def _answer(

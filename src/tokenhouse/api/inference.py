@@ -86,8 +86,9 @@ class Inference:
         *,
         limits: Limits,
         totals: Totals,
-        keyed: KeyedAnswers,
+        keyed: KeyedAnswers | None = None,
     ) -> None:
+        """``keyed``: the answers under an Idempotency-Key; None where nothing is charged."""
         self._front = front
         self._keyed = keyed
         self._relay = relay
@@ -117,7 +118,7 @@ class Inference:
     ) -> None:
         caller, body = await self._identify(scope, receive)
         recording: Recording | None = None
-        if header(scope["headers"], HEADER) is not None:
+        if header(scope["headers"], HEADER) is not None and self._keyed is not None:
             recording = scope.get(RECORDING)
             if recording is None:
                 await self._follow(caller, body, scope, receive, respond)
@@ -172,7 +173,9 @@ class Inference:
             else:
                 await answer_kept(recording, kept)
 
-        follower = self._keyed.follow(caller.account, asked, respond.send, run)
+        keyed = self._keyed
+        assert keyed is not None
+        follower = keyed.follow(caller.account, asked, respond.send, run)
         task = asyncio.current_task()
         assert task is not None
         # The running request keeps the deadline; this only ends a client that takes too long to read.
@@ -183,7 +186,7 @@ class Inference:
             task.uncancel()
             if watch.gone or watch.late:
                 raise ClientGone from None
-            self._keyed.stop_one(caller.account, asked)
+            keyed.stop_one(caller.account, asked)
             await follower.follow()
         finally:
             watch.stop()
