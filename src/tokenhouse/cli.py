@@ -5,13 +5,16 @@ from __future__ import annotations
 import click
 
 from tokenhouse import __version__
-from tokenhouse.cli_accounts import accounts, credit, ledger, usage
+from tokenhouse.cli_accounts import accounts, credit, ledger
 from tokenhouse.cli_chat import chat
+from tokenhouse.cli_export import receipts
 from tokenhouse.cli_frame import EXIT_CODES, Root
 from tokenhouse.cli_house import backup, check, init, serve
 from tokenhouse.cli_keys import keys
 from tokenhouse.cli_models import count, models
 from tokenhouse.cli_plans import plans, prices
+from tokenhouse.cli_usage import usage
+from tokenhouse.cli_vouchers import audit, vouchers
 
 
 @click.group(
@@ -24,8 +27,11 @@ from tokenhouse.cli_plans import plans, prices
         accounts,
         keys,
         credit,
+        vouchers,
         usage,
+        receipts,
         ledger,
+        audit,
         models,
         prices,
         plans,

@@ -1,25 +1,20 @@
-"""Verbs about who pays: ``accounts``, ``credit``, ``usage``, ``ledger``."""
+"""Verbs about who pays: ``accounts``, ``credit``, ``ledger``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import cast
 
 import click
 
 from tokenhouse.cli_frame import ERROR, Section, Settings, Verb, amount, settings_of
 from tokenhouse.cli_open import House, build_catalogue, run
-from tokenhouse.cli_output import Column, dollars, print_json, print_table
-from tokenhouse.ledger import Account, Credited
-
-if TYPE_CHECKING:
-    from tokenhouse.billing import UsageRow
-
-DAY_MS: Final = 24 * 3600 * 1000
+from tokenhouse.cli_output import Column, dollars, print_credited, print_json, print_table
+from tokenhouse.ledger import Account, AccountState, Credited
 
 
 @click.group(cls=Section)
 def accounts() -> None:
-    """Who pays: make accounts, list them."""
+    """Who pays: make accounts, list them, change their state."""
 
 
 @accounts.command(
@@ -81,6 +76,34 @@ def accounts_list(settings: Settings) -> None:
     print_table(columns, rows, empty="no accounts yet: tokenhouse accounts create NAME")
 
 
+@accounts.command(
+    "state",
+    examples="""
+    tokenhouse accounts state ada suspended --reason "chargeback"
+    tokenhouse accounts state ada open
+    """,
+)
+@click.argument("account")
+@click.argument("state", type=click.Choice(["open", "suspended", "closed"]))
+@click.option("--reason", default="", help="Why; stands in the audit log.")
+@settings_of
+def accounts_state(settings: Settings, account: str, state: str, reason: str) -> None:
+    """Suspend ACCOUNT (its name or id), open it again, or close it for ever.
+
+    Every key of an account that is not open is refused.
+    """
+
+    async def change(house: House) -> Account:
+        chosen = cast("AccountState", state)
+        return await house.billing.change_account(account, state=chosen, reason=reason)
+
+    changed = run(settings.load(), change)
+    if settings.as_json:
+        print_json(account_row(changed))
+    else:
+        print(f"{changed.id}  {changed.name}, {changed.state}")
+
+
 @click.command(
     cls=Verb,
     examples="""
@@ -115,59 +138,7 @@ def credit(
             account, dollars_given, reason=reason, idempotency_key=idempotency_key
         )
 
-    _print_credited(settings, run(settings.load(), put))
-
-
-@click.command(
-    cls=Verb,
-    examples="""
-    tokenhouse usage
-    tokenhouse usage ada --days 7
-    tokenhouse usage --json
-    """,
-)
-@click.argument("account", required=False)
-@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True)
-@settings_of
-def usage(settings: Settings, account: str | None, days: int) -> None:
-    """Show requests, tokens and cost.
-
-    By day (UTC), account and model; of ACCOUNT (its name or id), or of all.
-    """
-
-    async def read(house: House) -> tuple[tuple[UsageRow, ...], dict[str, str]]:
-        now_ms = house.clock.now_ms()
-        since_ms = (now_ms // DAY_MS - days + 1) * DAY_MS
-        names = {found.id: found.name for found in await house.billing.accounts()}
-        rows = await house.billing.usage(account, since_ms=since_ms, until_ms=now_ms + 1)
-        return rows, names
-
-    found, names = run(settings.load(), read)
-    if settings.as_json:
-        print_json([_usage(row) for row in found])
-        return
-    columns = (
-        Column("day"),
-        Column("account"),
-        Column("model"),
-        Column("requests", number=True),
-        Column("tokens in", number=True),
-        Column("tokens out", number=True),
-        Column("cost", number=True),
-    )
-    rows = [
-        (
-            row.day,
-            names.get(row.account, row.account),
-            row.model,
-            str(row.requests),
-            str(row.prompt_tokens),
-            str(row.answer_tokens),
-            dollars(row.cost),
-        )
-        for row in found
-    ]
-    print_table(columns, rows, empty="nothing was used in that time")
+    print_credited(run(settings.load(), put), as_json=settings.as_json)
 
 
 @click.group(cls=Section)
@@ -216,24 +187,7 @@ def ledger_reverse(settings: Settings, transfer: str, reason: str) -> None:
     async def reverse(house: House) -> Credited:
         return await house.billing.reverse(transfer, reason=reason)
 
-    _print_credited(settings, run(settings.load(), reverse))
-
-
-def _print_credited(settings: Settings, credited: Credited) -> None:
-    if settings.as_json:
-        print_json(
-            {
-                "id": credited.id,
-                "account": credited.account,
-                "amount": credited.amount,
-                "balance": credited.balance,
-                "replayed": credited.replayed,
-            }
-        )
-        return
-    again = " (was there already: nothing changed)" if credited.replayed else ""
-    balance = dollars(credited.balance)
-    print(f"{credited.id}  {dollars(credited.amount)}, balance {balance}{again}")
+    print_credited(run(settings.load(), reverse), as_json=settings.as_json)
 
 
 def account_row(account: Account) -> dict[str, object]:
@@ -245,17 +199,4 @@ def account_row(account: Account) -> dict[str, object]:
         "balance": account.balance,
         "held": account.held,
         "state": account.state,
-    }
-
-
-def _usage(row: UsageRow) -> dict[str, object]:
-    return {
-        "day": row.day,
-        "account": row.account,
-        "model": row.model,
-        "requests": row.requests,
-        "prompt_tokens": row.prompt_tokens,
-        "completion_tokens": row.answer_tokens,
-        "images": row.images,
-        "cost": row.cost,
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pwd
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,9 +93,18 @@ async def _opened(config: Config, path: Path, act: Callable[[House], Awaitable[T
     store = SqliteStore(path, clock=clock, durability=config.store.durability)
     await store.start(serve=False)
     try:
-        return await act(House(config, store, Billing(store, store, store, clock=clock), clock))
+        billing = Billing(store, store, store, clock, actor=f"cli:{login()}")
+        return await act(House(config, store, billing, clock))
     finally:
         await store.stop()
+
+
+def login() -> str:
+    """Who runs this process, by the system's own list: a variable could say anything."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 async def _new_session_key(house: House) -> NewKey:

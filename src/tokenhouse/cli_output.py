@@ -6,8 +6,13 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from tokenhouse.ledger import Credited
 from tokenhouse.money import usd
+
+BAR_WIDTH: Final = 40
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,48 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, emp
             for cell, width, column in zip(row, widths, columns, strict=True)
         ]
         print("  ".join(cells).rstrip())
+
+
+def print_credited(credited: Credited, *, as_json: bool) -> None:
+    """What moved into (or out of) an account, and what it has now."""
+    if as_json:
+        print_json(
+            {
+                "id": credited.id,
+                "account": credited.account,
+                "amount": credited.amount,
+                "balance": credited.balance,
+                "replayed": credited.replayed,
+            }
+        )
+        return
+    again = " (was there already: nothing changed)" if credited.replayed else ""
+    balance = dollars(credited.balance)
+    print(f"{credited.id}  {dollars(credited.amount)}, balance {balance}{again}")
+
+
+def print_bars(bars: Sequence[tuple[str, int, str]]) -> None:
+    """A bar chart for a terminal: (label, how much, how much in words) each; the most fills the width."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    most = max(amount for _, amount, _ in bars)
+    chart = Table.grid(padding=(0, 1))
+    chart.add_column(no_wrap=True)
+    chart.add_column(no_wrap=True)
+    chart.add_column(justify="right", no_wrap=True)
+    for label, amount, words in bars:
+        chart.add_row(Text(label), Text(bar(amount, most), style="green"), Text(words))
+    Console().print(chart)
+
+
+def bar(amount: int, most: int, width: int = BAR_WIDTH) -> str:
+    """``amount`` of ``most`` in eighths of a letter; whatever is more than 0 can be seen."""
+    if amount <= 0 or most <= 0:
+        return ""
+    whole, rest = divmod(max(1, amount * width * 8 // most), 8)
+    return (_EIGHTHS[8] * whole + _EIGHTHS[rest]).rstrip()
 
 
 def dollars(amount: int) -> str:

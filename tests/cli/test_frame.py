@@ -27,13 +27,14 @@ def test_the_verbs_are_those_that_are_promised() -> None:
     assert {verb for verb in VERBS if len(verb) == 1} == {
         *(("serve",), ("init",), ("check",), ("accounts",), ("keys",), ("credit",), ("usage",)),
         *(("ledger",), ("models",), ("chat",), ("count",), ("backup",)),
-        *(("plans",), ("prices",)),
+        *(("plans",), ("prices",), ("vouchers",), ("receipts",), ("audit",)),
     }
     assert {verb for verb in VERBS if len(verb) == 2} == {
         *(("accounts", "create"), ("accounts", "list"), ("keys", "create"), ("keys", "list")),
         *(("keys", "change"), ("keys", "rotate")),
-        *(("keys", "revoke"), ("ledger", "verify"), ("ledger", "reverse")),
-        ("accounts", "plan"),
+        *(("keys", "revoke"), ("ledger", "verify"), ("ledger", "reverse"), ("ledger", "postings")),
+        *(("accounts", "plan"), ("accounts", "state"), ("vouchers", "create")),
+        *(("vouchers", "list"), ("vouchers", "revoke"), ("vouchers", "redeem")),
     }
 
 
