@@ -16,7 +16,6 @@ from tokenhouse.api.http import DIRECT, Handler, Receive, Respond, Scope, Send
 from tokenhouse.clock import Clock
 from tokenhouse.errors import CallerError
 
-
 _MACHINES = ("/v1/", "/api/")
 """Below these there are no pages: what is unknown gets JSON."""
 
