@@ -147,7 +147,7 @@ class House:
 
     def _routes(self) -> Router:
         server = self.config.server
-        models = Models(lambda: self.catalogue, self._can_answer, clock=self.clock)
+        models = Models(lambda: self.catalogue, self._can_answer, self.access, clock=self.clock)
         account = Account(
             self.billing,
             self.access,

@@ -1,7 +1,8 @@
 """``GET /v1/models`` and ``/v1/models/{id}``: the rows of the catalogue, in the shape the client speaks.
 
 A request that names an ``anthropic-version`` gets Anthropic's list, in pages; every other one OpenAI's
-list with OpenRouter's fields. No key is needed: what is offered, at which price, is public.
+list with OpenRouter's fields. No key is needed: what is offered, at which price, is public. With a key
+that may not ask every model, only those that it may are there.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from urllib.parse import unquote
 import msgspec
 
 from tokenhouse import ids
+from tokenhouse.access import Access, Caller, header_key
 from tokenhouse.api.envelopes import envelope, id_headers, speaks_anthropic
-from tokenhouse.api.http import Receive, Respond, Scope, Send, query
+from tokenhouse.api.http import Receive, Respond, Scope, Send, query, retry_headers
 from tokenhouse.catalogue import Catalogue, Model, Row
 from tokenhouse.clock import Clock
-from tokenhouse.errors import CallerError
+from tokenhouse.errors import CallerError, TokenhouseError
+from tokenhouse.relay import not_allowed
 
 PAGE_DEFAULT: Final = 20
 PAGE_MOST: Final = 1000
@@ -29,10 +32,16 @@ class Models:
     """``ready`` tells of a model's id whether it could answer now: what can't run is not listed."""
 
     def __init__(
-        self, catalogue: Callable[[], Catalogue], ready: Callable[[str], bool], *, clock: Clock
+        self,
+        catalogue: Callable[[], Catalogue],
+        ready: Callable[[str], bool],
+        access: Access,
+        *,
+        clock: Clock,
     ) -> None:
         self._catalogue = catalogue
         self._ready = ready
+        self._access = access
         self._clock = clock
 
     async def listing(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,15 +50,17 @@ class Models:
         is not said), ``after_id`` and ``before_id``."""
         del receive
         request_id, respond = self._respond(send)
-        if not speaks_anthropic(scope):
-            rows = [row for row in self._catalogue().rows if row.pricing and self._ready(row.id)]
-            await respond.json(200, msgspec.json.encode({"object": "list", "data": rows}))
-            return
-        infos = [info for model in self._offered() for info in anthropic_infos(model)]
         try:
+            caller = self._caller(scope)
+            if not speaks_anthropic(scope):
+                offered = {model.id for model in self._offered(caller)}
+                rows = [row for row in self._catalogue().rows if row.id in offered]
+                await respond.json(200, msgspec.json.encode({"object": "list", "data": rows}))
+                return
+            infos = [info for model in self._offered(caller) for info in anthropic_infos(model)]
             page = anthropic_page(infos, query(scope))
-        except CallerError as error:
-            await respond.json(error.status, envelope(scope, error, request_id))
+        except TokenhouseError as error:
+            await self._refuse(scope, request_id, respond, error)
             return
         await respond.json(200, msgspec.json.encode(page))
 
@@ -62,8 +73,11 @@ class Models:
         catalogue = self._catalogue()
         try:
             model = catalogue.resolve(name)
-        except CallerError as error:
-            await respond.json(error.status, envelope(scope, error, request_id))
+            caller = self._caller(scope)
+            if caller is not None and not caller.may_ask(model.id):
+                raise not_allowed(model.id, caller.models or ())
+        except TokenhouseError as error:
+            await self._refuse(scope, request_id, respond, error)
             return
         shown: Row | dict[str, Any]
         if speaks_anthropic(scope):
@@ -73,10 +87,27 @@ class Models:
             shown = next(row for row in catalogue.rows if row.id == model.id)
         await respond.json(200, msgspec.json.encode(shown))
 
-    def _offered(self) -> Iterator[Model]:
+    def _offered(self, caller: Caller | None) -> Iterator[Model]:
         for model in self._catalogue().models:
             if model.price is not None and self._ready(model.id):
-                yield model
+                if caller is None or caller.may_ask(model.id):
+                    yield model
+
+    def _caller(self, scope: Scope) -> Caller | None:
+        """Whose key came with the request; None without one. A wrong key is refused (AccountError)."""
+        headers = scope["headers"]
+        query_key = query(scope).get("key")
+        if header_key(headers) is None and query_key is None:
+            return None
+        client = scope.get("client")
+        address = client[0] if client else ""
+        return self._access.identify(headers, query_key=query_key, address=address)
+
+    async def _refuse(
+        self, scope: Scope, request_id: str, respond: Respond, error: TokenhouseError
+    ) -> None:
+        headers = retry_headers(error, self._clock.now_ms())
+        await respond.json(error.status, envelope(scope, error, request_id), headers)
 
     def _respond(self, send: Send) -> tuple[str, Respond]:
         request_id = ids.new(ids.REQUEST, self._clock.now_ms())

@@ -11,7 +11,7 @@ from tokenhouse.relay.meter import Meter, TokenCounter
 from tokenhouse.relay.plan import Months, Plan
 from tokenhouse.relay.port import Admission, Admitted, Book, Closed, Refused, Remaining
 from tokenhouse.relay.receipt import Attempted, Outcome, Receipt
-from tokenhouse.relay.refusal import RefusedError
+from tokenhouse.relay.refusal import RefusedError, not_allowed
 from tokenhouse.relay.relay import Relay
 
 __all__ = [
@@ -37,4 +37,5 @@ __all__ = [
     "Relay",
     "Remaining",
     "TokenCounter",
+    "not_allowed",
 ]
