@@ -31,8 +31,9 @@ from tokenhouse.engine import (
     load_tekken,
     read_header,
 )
-from tokenhouse.errors import HouseError
 from tokenhouse.providers import (
+    AnthropicProvider,
+    AnthropicSettings,
     EngineModel,
     EngineProvider,
     OpenAIProvider,
@@ -91,12 +92,6 @@ def _make(
 
 
 def _upstream(settings: UpstreamConfig, network: Network, providing: Providing) -> Provider:
-    if settings.kind != "openai":
-        raise HouseError(
-            f"providers.{settings.name}.kind: this version speaks to openai, engine and scripted "
-            f"providers, not yet to {settings.kind}.",
-            code="config_invalid",
-        )
     limits = Limits(
         connect_timeout_s=settings.connect_timeout_s,
         headers_timeout_s=settings.first_event_timeout_s,
@@ -106,15 +101,15 @@ def _upstream(settings: UpstreamConfig, network: Network, providing: Providing) 
     client = Client(limits, ca_file=network.ssl_cert_file or None, proxies=_proxies(network))
     providing.clients.append(client)
     key = settings.api_key
-    return OpenAIProvider(
-        settings.name,
-        OpenAISettings(
-            base_url=settings.base_url,
-            api_key=None if key is None else key.reveal(),
-            priced_words=settings.priced_words,
-        ),
-        client=client,
-    )
+    secret = None if key is None else key.reveal()
+    words = settings.priced_words
+    if settings.kind == "anthropic":
+        anthropic = AnthropicSettings(
+            base_url=settings.base_url, api_key=secret, priced_words=words
+        )
+        return AnthropicProvider(settings.name, anthropic, client=client)
+    openai = OpenAISettings(base_url=settings.base_url, api_key=secret, priced_words=words)
+    return OpenAIProvider(settings.name, openai, client=client)
 
 
 def _proxies(network: Network) -> Proxies | None:

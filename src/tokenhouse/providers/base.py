@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
+from msgspec import structs
 
-from tokenhouse.chat import Event, Request, Sampling
+from tokenhouse.chat import Conversation, Event, Message, Request, Sampling, TextPart
 
 
 class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -17,7 +18,6 @@ class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     that the model writes per choice when neither says a number. ``defaults`` are the model's own
     sampling values, for what the client did not say. ``system_prompt`` stands first when the client
     sent no system message. ``created_s`` (unix seconds) and ``answer_id`` go into the answer.
-    ``reasons``: the model's row says that it reasons, so an effort may be asked of it.
     """
 
     request: Request
@@ -31,11 +31,19 @@ class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     max_output_tokens: int | None = None
     defaults: Sampling = Sampling()
     system_prompt: str | None = None
-    reasons: bool = False
 
 
 Sink = Callable[[Sequence[Event]], bool]
 """Takes events; says whether it will take more."""
+
+
+def told(call: Call) -> Conversation:
+    """The call's conversation as its provider is told it, the model's own system prompt included."""
+    conversation = call.request.conversation()
+    if call.system_prompt is None:
+        return conversation
+    first = Message("system", (TextPart(call.system_prompt),))
+    return structs.replace(conversation, messages=(first, *conversation.messages))
 
 
 class Attempt(Protocol):

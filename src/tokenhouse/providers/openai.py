@@ -12,9 +12,9 @@ from typing import ClassVar, Protocol
 
 from msgspec import structs
 
-from tokenhouse.chat import Event, Message, Opened, Request, Sampling, TextPart
+from tokenhouse.chat import Event, Opened, Request, Sampling
 from tokenhouse.errors import CallerError, TokenhouseError, UpstreamError
-from tokenhouse.providers.base import Call, Sink
+from tokenhouse.providers.base import Call, Sink, told
 from tokenhouse.providers.failures import transport_failure
 from tokenhouse.transport import (
     Answer,
@@ -29,6 +29,9 @@ from tokenhouse.wire import openai_chat
 
 ERROR_BYTES_MAX = 64 * 1024
 """What is read of a refusal's body."""
+
+_EFFORTLESS_MOST = 1000
+"""Models remembered that refused an effort to reason with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,7 @@ class OpenAIProvider:
         self._path = path.removesuffix("/v1").encode() + b"/v1/chat/completions"
         self._limits = settings.limits
         self._priced = frozenset(settings.priced_words)
+        self._effortless: set[str] = set()
         headers = [(b"content-type", b"application/json")]
         if settings.api_key:
             headers.append((b"authorization", b"Bearer " + settings.api_key.encode()))
@@ -93,9 +97,20 @@ class OpenAIProvider:
         return None
 
     async def open(self, call: Call) -> Passing:
-        request = call.request
-        lossless = request.dialect == "openai_chat"
-        body = _passed_body(call) if lossless else _built_body(call)
+        if call.request.dialect == "openai_chat":
+            return await self._open(call, _passed_body(call), lossless=True)
+        effort = call.upstream_model not in self._effortless
+        try:
+            return await self._open(call, _built_body(call, effort=effort), lossless=False)
+        except UpstreamError as error:
+            if not effort or not _refuses_effort(error):
+                raise
+        # Clients of other dialects send an effort to every model; those that know none do without.
+        if len(self._effortless) < _EFFORTLESS_MOST:
+            self._effortless.add(call.upstream_model)
+        return await self._open(call, _built_body(call, effort=False), lossless=False)
+
+    async def _open(self, call: Call, body: bytes, *, lossless: bool) -> Passing:
         try:
             answer = await self._client.send(
                 self._origin,
@@ -216,12 +231,9 @@ def _passed_body(call: Call) -> bytes:
     )
 
 
-def _built_body(call: Call) -> bytes:
-    conversation = call.request.conversation()
-    if call.system_prompt is not None:
-        first = Message("system", (TextPart(call.system_prompt),))
-        conversation = structs.replace(conversation, messages=(first, *conversation.messages))
-    if not call.reasons:
+def _built_body(call: Call, *, effort: bool = True) -> bytes:
+    conversation = told(call)
+    if not effort:
         conversation = structs.replace(conversation, reasoning_effort=None, thinking=None)
     return openai_chat.build_upstream_body(
         conversation,
@@ -231,6 +243,12 @@ def _built_body(call: Call) -> bytes:
         n=call.request.n,
         defaults=default_fields(call.defaults),
     )
+
+
+def _refuses_effort(error: UpstreamError) -> bool:
+    """Is it the effort to reason with that the provider does not take?"""
+    named = error.param == "reasoning_effort" or "reasoning_effort" in error.message
+    return error.status == 400 and named
 
 
 def default_fields(sampling: Sampling) -> dict[str, float] | None:

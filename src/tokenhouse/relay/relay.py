@@ -195,7 +195,6 @@ class Relay:
             max_output_tokens=offer.model.max_output_tokens,
             defaults=offer.model.defaults,
             system_prompt=plan.system_prompt,
-            reasons="reasoning" in offer.model.capabilities,
         )
 
     def started(self, route: Route) -> None:

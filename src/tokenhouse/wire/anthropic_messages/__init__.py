@@ -5,6 +5,7 @@ other dialect, the network, who pays and which provider is behind an answer.
 """
 
 from tokenhouse.wire.anthropic_messages.build import build_count_body, build_upstream_body
+from tokenhouse.wire.anthropic_messages.count_tokens import read_count
 from tokenhouse.wire.anthropic_messages.encode import PING, StreamEncoder, WholeEncoder
 from tokenhouse.wire.anthropic_messages.errors import (
     THINKING_SIGNATURE,
@@ -45,6 +46,7 @@ __all__ = [
     "parse_count",
     "pass_whole",
     "priced_words",
+    "read_count",
     "translate_whole",
     "upstream_body",
     "upstream_count_body",

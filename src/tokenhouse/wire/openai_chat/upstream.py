@@ -89,8 +89,9 @@ def build_upstream_body(
     _put_tools(body, conversation)
     _put_format(body, conversation)
     _put_sampling(body, conversation.sampling)
-    if conversation.reasoning_effort is not None:
-        body["reasoning_effort"] = conversation.reasoning_effort
+    effort = conversation.effort
+    if effort is not None:
+        body["reasoning_effort"] = "high" if effort == "max" else effort
     if conversation.continue_last:
         body["continue_final_message"] = True
         body["add_generation_prompt"] = False

@@ -1,0 +1,273 @@
+"""Any API that speaks Anthropic's messages: Anthropic itself, a reseller, a server of that shape.
+
+A request of the same dialect takes the lossless lane: its body is edited at the top level only, the
+answer's events pass as they are, and its API version and betas go along. Any other dialect goes through
+``chat``, under the API version that takes sampling parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from tokenhouse.chat import Event, Request
+from tokenhouse.errors import CallerError, TokenhouseError, UpstreamError
+from tokenhouse.providers.base import Call, told
+from tokenhouse.providers.failures import transport_failure
+from tokenhouse.providers.openai import (
+    ERROR_BYTES_MAX,
+    Passing,
+    Reader,
+    default_fields,
+    retry_after_s,
+)
+from tokenhouse.transport import (
+    Answer,
+    Client,
+    HeaderBlock,
+    Limits,
+    Origin,
+    TransportError,
+    header_block,
+)
+from tokenhouse.wire import anthropic_messages
+
+MAX_TOKENS_DEFAULT: Final = 4096
+"""This protocol wants a number where neither the client nor the model's row names one."""
+
+_HEADERS_KEPT: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnthropicSettings:
+    """``base_url`` with or without its closing ``/v1``. ``priced_words``: further request fields that
+    are refused because they can change the price."""
+
+    base_url: str
+    api_key: str | None = None
+    priced_words: tuple[str, ...] = ()
+    limits: Limits | None = None
+
+
+class AnthropicProvider:
+    """Provider kind ``anthropic``. Raises ValueError for a base URL that can't be used."""
+
+    counts_here = False
+
+    def __init__(self, name: str, settings: AnthropicSettings, *, client: Client) -> None:
+        self._name = name
+        self._client = client
+        self._origin, path = Origin.parse(settings.base_url)
+        self._path = path.removesuffix("/v1").encode() + b"/v1/messages"
+        self._limits = settings.limits
+        self._priced = frozenset(settings.priced_words)
+        self._key = settings.api_key
+        self._headers: dict[tuple[str, tuple[str, ...]], HeaderBlock] = {}
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def ready(self, upstream_model: str) -> bool:
+        """Nobody knows before it is asked; health learns from failures."""
+        del upstream_model
+        return True
+
+    def why_not(self, upstream_model: str) -> str | None:
+        del upstream_model
+        return None
+
+    def check(self, request: Request, upstream_model: str) -> None:
+        """Refuse what can change who answers or what it costs, and what this protocol can't say."""
+        del upstream_model
+        word = None
+        if _is_native(request):
+            anthropic_messages.check_version(request)
+            word = anthropic_messages.priced_words(request)
+        elif request.n > 1:
+            raise CallerError(
+                "'n' must be 1: this model's provider gives one choice. Ask several times.",
+                param="n",
+                code="unsupported",
+            )
+        if word is None and self._priced:
+            named = self._priced & (request.fields | frozenset(request.betas))
+            word = next(iter(sorted(named)), None)
+        if word is not None:
+            raise CallerError(
+                f"{word}: This can change who answers or what it costs, and this model has no price "
+                "for it: leave it out.",
+                param=word,
+                code="unpriced_field",
+            )
+
+    async def count(self, call: Call) -> int | None:
+        """The prompt as the provider's own ``/v1/messages/count_tokens`` counts it; None where it has
+        none."""
+        answer = await self._send(call, self._path + b"/count_tokens", _count_body(call))
+        try:
+            if answer.status in (404, 405, 501):
+                return None
+            if answer.status != 200:
+                raise await _refusal(answer, call)
+            try:
+                body = await answer.read_all(ERROR_BYTES_MAX)
+            except TransportError as error:
+                raise transport_failure(error, call.public_model) from error
+            return anthropic_messages.read_count(body)
+        finally:
+            await answer.aclose()
+
+    async def open(self, call: Call) -> AnthropicPassing:
+        lossless = _is_native(call.request)
+        try:
+            return await self._open(call, _body(call), lossless=lossless)
+        except UpstreamError as error:
+            if not lossless or error.code != anthropic_messages.THINKING_SIGNATURE:
+                raise
+        # Thinking that another endpoint minted: once more without it, as if it had been left out.
+        return await self._open(call, _body(call, keep_thoughts=False), lossless=True)
+
+    async def aclose(self) -> None:
+        """The client is shared; whoever made it closes it."""
+
+    async def _open(self, call: Call, body: bytes, *, lossless: bool) -> AnthropicPassing:
+        answer = await self._send(call, self._path, body)
+        if answer.status == 200:
+            return AnthropicPassing(answer, call, lossless=lossless)
+        try:
+            raise await _refusal(answer, call)
+        finally:
+            await answer.aclose()
+
+    async def _send(self, call: Call, path: bytes, body: bytes) -> Answer:
+        try:
+            return await self._client.send(
+                self._origin,
+                b"POST",
+                path,
+                headers=self._headers_for(call.request),
+                body=body,
+                limits=self._limits,
+            )
+        except TransportError as error:
+            raise transport_failure(error, call.public_model) from error
+
+    def _headers_for(self, request: Request) -> HeaderBlock:
+        """Checked once for each version and set of betas: clients send few of them, again and again."""
+        version = anthropic_messages.upstream_version(request)
+        betas = request.betas if _is_native(request) else ()
+        known = self._headers.get((version, betas))
+        if known is not None:
+            return known
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"anthropic-version", version.encode("latin-1")),
+        ]
+        if betas:
+            headers.append((b"anthropic-beta", ",".join(betas).encode("latin-1")))
+        if self._key:
+            headers.append((b"x-api-key", self._key.encode()))
+        if len(self._headers) >= _HEADERS_KEPT:
+            self._headers.clear()
+        block = self._headers[version, betas] = _checked(headers)
+        return block
+
+
+class AnthropicPassing(Passing):
+    """A running answer of an Anthropic-shaped provider, in either lane, streamed or whole."""
+
+    __slots__ = ()
+
+    id_header: ClassVar[bytes] = b"request-id"
+
+    def _whole(self, body: bytes) -> Sequence[Event]:
+        call = self._call
+        if self._lossless and not call.request.stream:
+            return anthropic_messages.pass_whole(
+                body,
+                answer_id=call.answer_id,
+                model=call.public_model,
+                upstream_model=call.upstream_model,
+            )
+        return anthropic_messages.translate_whole(
+            body,
+            answer_id=call.answer_id,
+            model=call.public_model,
+            upstream_model=call.upstream_model,
+        )
+
+    def _new_reader(self) -> Reader:
+        call = self._call
+        if self._lossless:
+            return anthropic_messages.PassingReader(
+                answer_id=call.answer_id,
+                model=call.public_model,
+                upstream_model=call.upstream_model,
+            )
+        return anthropic_messages.TranslatingReader(
+            answer_id=call.answer_id, model=call.public_model, upstream_model=call.upstream_model
+        )
+
+
+def _is_native(request: Request) -> bool:
+    return request.dialect == "anthropic_messages"
+
+
+def _body(call: Call, *, keep_thoughts: bool = True) -> bytes:
+    if _is_native(call.request):
+        return anthropic_messages.upstream_body(
+            call.request,
+            model=call.upstream_model,
+            max_tokens=call.max_tokens,
+            defaults=default_fields(call.defaults),
+            system_prompt=call.system_prompt,
+            keep_thoughts=keep_thoughts,
+        )
+    return anthropic_messages.build_upstream_body(
+        told(call),
+        model=call.upstream_model,
+        max_tokens=_max_tokens(call),
+        stream=True,
+        defaults=default_fields(call.defaults),
+    )
+
+
+def _count_body(call: Call) -> bytes:
+    if _is_native(call.request):
+        return anthropic_messages.upstream_count_body(
+            call.request, model=call.upstream_model, system_prompt=call.system_prompt
+        )
+    return anthropic_messages.build_count_body(
+        told(call), model=call.upstream_model, max_tokens=_max_tokens(call)
+    )
+
+
+def _max_tokens(call: Call) -> int:
+    most = call.max_output_tokens if call.max_tokens is None else call.max_tokens
+    return MAX_TOKENS_DEFAULT if most is None else most
+
+
+def _checked(headers: list[tuple[bytes, bytes]]) -> HeaderBlock:
+    try:
+        return header_block(headers)
+    except ValueError as error:
+        raise CallerError(
+            "anthropic-version and anthropic-beta must be plain text.", param="anthropic-beta"
+        ) from error
+
+
+async def _refusal(answer: Answer, call: Call) -> TokenhouseError:
+    """The error behind an answer that is not 200."""
+    try:
+        body = await answer.read_all(ERROR_BYTES_MAX)
+    except TransportError:
+        body = b""
+    return anthropic_messages.upstream_error(
+        answer.status,
+        body,
+        retry_after_s=retry_after_s(answer),
+        upstream_model=call.upstream_model,
+        public_model=call.public_model,
+    )
