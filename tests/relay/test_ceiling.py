@@ -90,7 +90,13 @@ schemas = st.recursive(
     ),
     max_leaves=5,
 )
-tools = st.lists(
+
+
+def name_of(tool: dict[str, Any]) -> str:
+    return tool["function"]["name"]
+
+
+tools: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
     st.fixed_dictionaries(
         {
             "type": st.just("function"),
@@ -109,6 +115,7 @@ tools = st.lists(
         }
     ),
     max_size=3,
+    unique_by=name_of,
 )
 
 
