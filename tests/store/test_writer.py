@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from tests.store.requests import (
@@ -20,9 +23,12 @@ from tokenhouse.access import Limits
 from tokenhouse.clock import ManualClock
 from tokenhouse.errors import HouseError
 from tokenhouse.ledger import Conflict
-from tokenhouse.relay import Admitted
+from tokenhouse.relay import Admitted, Refused
 from tokenhouse.store import SqliteStore
 from tokenhouse.store.batch import Batch
+from tokenhouse.store.schema import Durability
+from tokenhouse.store.transactions import Transactions
+from tokenhouse.store.writer import MOST_PER_TURN
 
 
 async def test_what_is_said_together_shares_transactions(store: SqliteStore) -> None:
@@ -35,8 +41,62 @@ async def test_what_is_said_together_shares_transactions(store: SqliteStore) -> 
         beside.execute("ROLLBACK")
     for each in (first, *said):
         assert isinstance(await each, Admitted)
-    assert store.writer.batches - before <= 2
+    assert store.writer.batches - before <= 200 / MOST_PER_TURN + 1
     await sound(store, open_holds=200)
+
+
+async def test_what_the_loop_does_itself_never_overtakes_what_the_thread_was_given(
+    store: SqliteStore,
+) -> None:
+    account = (await store.create_account("cay", "free", NOW)).id
+    said: list[asyncio.Future[Admitted | Refused]] = []
+    for n in range(100):
+        store.credit(account, 10, reason="", id=f"c{n}", at_ms=NOW)
+        said.append(store.admit(admission(n, account)))  # affordable only behind that credit
+        if n % 3 == 0:
+            await said[-1]
+    for each in said:
+        assert isinstance(await each, Admitted)
+    await sound(store, open_holds=100)
+
+
+async def test_the_loop_goes_on_while_another_process_writes(store: SqliteStore) -> None:
+    account = await account_with(store, 100_000)
+    assert isinstance(await store.admit(admission(0, account)), Admitted)
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as beside:
+        beside.execute("BEGIN IMMEDIATE")
+        said = [store.admit(admission(n, account)) for n in range(1, 5)]
+        for _ in range(20):
+            await asyncio.sleep(0)  # would stand still for the whole busy timeout, then be refused
+        assert not any(each.done() for each in said)
+        beside.execute("ROLLBACK")
+    for each in said:
+        assert isinstance(await each, Admitted)
+    await sound(store, open_holds=5)
+
+
+@pytest.mark.parametrize("durability", ["process", "power"])
+async def test_only_where_a_commit_waits_for_no_disk_the_loop_commits(
+    path: Path, durability: Durability, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where: list[str] = []
+    finish = Transactions.finish
+
+    def watched(self: Transactions, batch: Batch) -> None:
+        where.append(threading.current_thread().name)
+        finish(self, batch)
+
+    store = SqliteStore(path, clock=ManualClock(NOW), durability=durability)
+    await store.start(serve=True)
+    try:
+        account = await account_with(store, 100_000)
+        monkeypatch.setattr(Transactions, "finish", watched)
+        await store.admit(admission(0, account))
+        await store.close(receipt(0, account, 1), tokens=0)
+    finally:
+        await store.stop()
+    here = threading.current_thread().name
+    assert set(where[:2]) == ({here} if durability == "process" else {"tokenhouse-writer"})
 
 
 async def test_an_operation_that_is_refused_or_breaks_fails_alone(store: SqliteStore) -> None:

@@ -29,14 +29,18 @@ _log = logging.getLogger("tokenhouse.store")
 class Checkpointer:
     """A thread that looks once a second whether there is something to move."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], written: sqlite3.Connection
+    ) -> None:
         self._connect = connect
+        self._written = written
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tokenhouse-checkpoint", daemon=True)
         self._commits = 0
         self._moved = 0
         self._looks = 0
         self._overgrown = False
+        self._turns = False
 
     def start(self) -> None:
         self._thread.start()
@@ -47,12 +51,20 @@ class Checkpointer:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def committed(self, db: sqlite3.Connection) -> None:
-        """The writer has committed a batch on ``db``, and is between two."""
+    @property
+    def waits(self) -> bool:
+        """Will the next commit, or what is due after it, wait for the disk? SQLite syncs the head of
+        a log that starts over, and a restarting checkpoint syncs the database."""
+        return self._turns or self._overgrown
+
+    def committed(self, *, patient: bool) -> None:
+        """The writer has committed a batch, and is between two; ``patient``: it may take its time."""
         self._commits += 1
-        if self._overgrown:
-            self._overgrown = False
-            self._restart(db)
+        if patient:
+            self._turns = False
+            if self._overgrown:
+                self._overgrown = False
+                self._restart(self._written)
 
     def look(self, db: sqlite3.Connection) -> None:
         """Make a checkpoint when it is worth one, or something has been waiting for a while."""
@@ -61,12 +73,13 @@ class Checkpointer:
         if new < WORTH_IT and not (new and self._looks >= LOOKS_WHEN_QUIET):
             return
         try:
-            _, pages, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            _, pages, moved = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
             _log.warning("no checkpoint could be made, the log keeps growing: %s", error)
             return
         self._moved, self._looks = commits, 0
         self._overgrown = pages > OVERGROWN_PAGES
+        self._turns = pages == moved
 
     def _restart(self, db: sqlite3.Connection) -> None:
         db.execute("PRAGMA busy_timeout = 0")  # a long read must not make requests wait

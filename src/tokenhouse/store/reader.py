@@ -15,7 +15,7 @@ from typing import Any
 
 from tokenhouse.errors import HouseError
 from tokenhouse.ledger import LedgerError
-from tokenhouse.store.writer import BREAKS, Answer, Words, deliver
+from tokenhouse.store.transactions import BREAKS, Answer, Words, deliver
 
 _Read = tuple[Callable[..., Any], Words, asyncio.Future[Any]]
 

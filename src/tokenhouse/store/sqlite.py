@@ -161,7 +161,7 @@ class SqliteStore(Office):
         return self.writer.insist(money.release, hold, at_ms=at_ms)
 
     def note(self, hold: str, owed: int) -> asyncio.Future[None]:
-        return self.writer.say(money.note, hold, owed)
+        return self.writer.briefly(money.note, hold, owed)
 
     def expire(self, lease: str, *, at_ms: int) -> asyncio.Future[int]:
         return self.writer.say(money.expire, lease, at_ms=at_ms)
@@ -181,13 +181,14 @@ class SqliteStore(Office):
         if not self.lease:
             raise HouseError("this process does not serve", status=503, code="not_serving")
         terms = self._codec.terms(admission)
-        return self.writer.say(book.admit, self._windows, self.lease, admission, terms)
+        return self.writer.briefly(book.admit, self._windows, self.lease, admission, terms)
 
     def close(
         self, receipt: Receipt, *, tokens: int, keep: Keep | None = None
     ) -> asyncio.Future[Closed]:
         detail = self._codec.detail(receipt)
-        return self.writer.insist(book.close, receipt, detail, tokens, keep)
+        end = self.writer.briefly_insist if keep is None else self.writer.insist
+        return end(book.close, receipt, detail, tokens, keep)
 
     def kept(self, account: str, name: str) -> asyncio.Future[Kept | None]:
         return self._read(self._now.reads.kept, account, name, self._clock.now_ms())
@@ -283,13 +284,14 @@ class _Running:
         written = connect()
         read, called = schema.connect_reader(path), schema.connect_reader(path)
         self.connections = (written, read, called)
-        self.checkpointer = Checkpointer(connect)
+        self.checkpointer = Checkpointer(connect, written)
         self.writer = Writer(
             written,
             sql,
             clock,
             windows=windows,
-            after_commit=partial(self.checkpointer.committed, written),
+            wal=self.checkpointer,
+            inline=durability == "process",
         )
         self.reader = Reader()
         self.reads = Reads(read, sql)

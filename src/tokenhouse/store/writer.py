@@ -1,14 +1,14 @@
-"""The one writer of a process: a thread, a connection, a queue, and a transaction per batch.
+"""The one writer of a process: a connection, a queue, a transaction per batch, and a thread.
 
-Operations are queued in the order in which they are said. The thread takes whatever has arrived, runs
-it in one ``BEGIN IMMEDIATE … COMMIT`` and hands all answers back with a single wake-up of the event
-loop. An operation that is refused (LedgerError, a house error) changes nothing and disturbs nobody.
-One that breaks unexpectedly undoes the batch, and each operation is then run in a transaction of its
-own, so that only the broken one fails.
+Operations are queued in the order in which they are said. Whatever has arrived is run in one
+``BEGIN IMMEDIATE … COMMIT``. Where a commit waits for no disk, the few short operations that every
+request needs (``briefly``) are run by the event loop itself at its next turn: two wake-ups of another
+thread cost more than they do. All the rest, and those as well while the thread has work, another
+process writes, the file is out of order or the log starts over, is the thread's; it hands all answers
+of a batch back with a single wake-up of the event loop.
 
-When the database itself can't be written (disk full, read-only, locked for longer than the busy
-timeout) the batch's callers get a 503. Operations that end holds are kept and tried again with the
-batches that follow: what was said about money is not lost while the process lives.
+What could not be written and must be (the end of a hold) is tried again with the batches that follow:
+what was said about money is not lost while the process lives.
 """
 
 from __future__ import annotations
@@ -19,58 +19,46 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from tokenhouse.clock import Clock
-from tokenhouse.errors import HouseError, TokenhouseError
-from tokenhouse.ledger import LedgerError
-from tokenhouse.store import book
-from tokenhouse.store.batch import AccountRow, Batch
+from tokenhouse.errors import HouseError
+from tokenhouse.store.batch import Batch
 from tokenhouse.store.limits import Windows
-from tokenhouse.store.spending import KeyRow
+from tokenhouse.store.transactions import Answer, Entry, Kind, Transactions, Words, deliver
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
-Answer = tuple[asyncio.Future[Any], Any, BaseException | None]
-Kind = Literal["say", "insist", "then"]
-Words = tuple[tuple[Any, ...], dict[str, Any]]
-Entry = tuple[Callable[..., Any], Words, asyncio.Future[Any] | None, Kind]
-"""What to do, with what, who waits for it, and how it was said."""
 HandOn = Callable[[Callable[..., Any], Words, asyncio.Future[Any]], None]
 
 MOST_PER_BATCH = 512
-MOST_ACCOUNTS_KEPT = 20_000
+MOST_PER_TURN = 64
+"""Brief operations in one turn of the event loop: about a millisecond."""
+
 RETRY_S = 0.5
-RETRY_AFTER_S = 2.0
-
-BREAKS = (
-    sqlite3.Error,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""How an operation may break: a fault of ours or of the file. Its caller is told, the thread lives."""
-
-_UNAVAILABLE = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_NOMEM,
-}
 
 _log = logging.getLogger("tokenhouse.store")
 
 
+class Log(Protocol):
+    """The database's log, as far as a writer must know of it."""
+
+    @property
+    def waits(self) -> bool:
+        """May the next commit wait for the disk? Then it is the thread's."""
+        ...
+
+    def committed(self, *, patient: bool) -> None:
+        """A batch was committed; ``patient``: it may be tended now."""
+        ...
+
+
 class Writer:
-    """Queue and thread; all its methods are called in the event loop that made it."""
+    """Queue and thread; all its methods are called in the event loop that made it.
+
+    ``inline``: a commit waits for no disk, so that brief operations need no thread.
+    """
 
     def __init__(
         self,
@@ -79,27 +67,29 @@ class Writer:
         clock: Clock,
         *,
         windows: Windows,
-        after_commit: Callable[[], None],
+        wal: Log,
+        inline: bool = False,
     ) -> None:
-        self._db = db
-        self._cursor = db.cursor()
-        self._sql = sql
+        self._transactions = Transactions(db, sql, clock, windows)
         self._clock = clock
         self._windows = windows
-        self._after_commit = after_commit
+        self._wal = wal
+        self._inline = inline
+        self._soon: list[Entry] = []
+        self._handed = 0
+        self._using = threading.Lock()
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Entry | None] = SimpleQueue()
-        self._kept: list[Entry] = []
-        self._accounts: dict[str, AccountRow] = {}
-        self._keys: dict[str, KeyRow | None] = {}
-        self._version = -1
         self._beat: Callable[[Batch], object] | None = None
         self._beat_s = 0.0
         self._next_beat = 0.0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="tokenhouse-writer", daemon=True)
-        self.batches = 0
+
+    @property
+    def batches(self) -> int:
         """Transactions committed so far."""
+        return self._transactions.batches
 
     def start(self, beat: Callable[[Batch], object] | None, beat_s: float) -> None:
         """Begin to work; ``beat`` rides on the batches."""
@@ -119,6 +109,18 @@ class Writer:
         """The same for what must happen: kept and tried again while the database can't be written."""
         return self._queued(act, (words, named), "insist")
 
+    def briefly(
+        self, act: Callable[Concatenate[Batch, P], T], *words: P.args, **named: P.kwargs
+    ) -> asyncio.Future[T]:
+        """``say`` for what takes microseconds: admitting a request, noting what it owes."""
+        return self._queued(act, (words, named), "say", brief=True)
+
+    def briefly_insist(
+        self, act: Callable[Concatenate[Batch, P], T], *words: P.args, **named: P.kwargs
+    ) -> asyncio.Future[T]:
+        """``insist`` for what takes microseconds: ending a hold."""
+        return self._queued(act, (words, named), "insist", brief=True)
+
     def then(
         self, hand_on: HandOn, read: Callable[P, T], *words: P.args, **named: P.kwargs
     ) -> asyncio.Future[T]:
@@ -126,13 +128,14 @@ class Writer:
         if self._stopping:
             raise _stopped()
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put((hand_on, ((read, (words, named), future), {}), None, "then"))
+        self._hand([(hand_on, ((read, (words, named), future), {}), None, "then")])
         return future
 
     async def stop(self) -> None:
         """Finish what is queued, then end the thread. Idempotent."""
         if not self._stopping:
             self._stopping = True
+            self._hand([])
             self._queue.put(None)
         if self._thread.ident is not None:
             await asyncio.to_thread(self._thread.join)
@@ -142,28 +145,76 @@ class Writer:
     ) -> T:
         """One transaction in the calling thread; only while the writer's own does not run."""
         assert not self._thread.is_alive()
-        batch = self._begin()
+        transactions = self._transactions
+        batch = transactions.begin()
         try:
             answer = act(batch, *words, **named)
-            self._finish(batch)
+            transactions.finish(batch)
         except BaseException:
-            self._undo(batch)
+            transactions.undo(batch)
             raise
         return answer
 
-    def _queued(self, act: Callable[..., T], words: Words, kind: Kind) -> asyncio.Future[T]:
+    def _queued(
+        self, act: Callable[..., T], words: Words, kind: Kind, *, brief: bool = False
+    ) -> asyncio.Future[T]:
         if self._stopping:
             raise _stopped()
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put((act, words, future, kind))
+        entry: Entry = (act, words, future, kind)
+        if not (brief and self._inline) or self._handed:
+            self._hand([entry])
+        else:
+            if not self._soon:
+                self._loop.call_soon(self._flush)
+            self._soon.append(entry)
         return future
+
+    def _hand(self, entries: list[Entry]) -> None:
+        """Give all that waits, and then ``entries``, to the thread."""
+        if self._soon:
+            entries = [*self._soon, *entries]
+            self._soon.clear()
+        self._handed += len(entries)
+        for entry in entries:
+            self._queue.put(entry)
+
+    def _flush(self) -> None:
+        """Do here what waits, if nothing can make it wait; else the thread does."""
+        if not self._soon:
+            return
+        if self._handed or self._transactions.kept or self._wal.waits:
+            self._hand([])
+        elif self._using.acquire(blocking=False):
+            try:
+                self._here()
+            finally:
+                self._using.release()
+        else:
+            self._hand([])
+
+    def _here(self) -> None:
+        entries = self._soon[:MOST_PER_TURN]
+        try:
+            self._transactions.be_patient(False)
+            batch = self._transactions.begin()
+        except sqlite3.Error:  # another process writes, or worse: the thread can wait, and knows
+            self._hand([])
+            return
+        del self._soon[:MOST_PER_TURN]
+        deliver(self._transactions.run(entries, batch))
+        self._wal.committed(patient=False)
+        if self._transactions.kept:
+            self._hand([_LOOK])
+        elif self._soon:
+            self._loop.call_soon(self._flush)
 
     def _run(self) -> None:
         try:
             running = True
             while running:
                 running = self._turn()
-            while self._kept and self._drained():
+            while self._transactions.kept and self._drained():
                 pass
         finally:
             self._stopping = True
@@ -172,12 +223,18 @@ class Writer:
     def _turn(self) -> bool:
         """Wait, and do what has arrived. → whether more may come."""
         entries, running = self._arrived()
+        riding = 0
         if self._beat is not None and self._clock.monotonic() >= self._next_beat:
             self._next_beat = self._clock.monotonic() + self._beat_s
             entries.append((self._beat, ((), {}), None, "say"))
-            self._windows.forget_idle(self._clock.monotonic())
-        if entries or self._kept:
-            self._work(entries)
+            riding = 1
+        if entries or self._transactions.kept:
+            with self._using:
+                if riding:
+                    self._windows.forget_idle(self._clock.monotonic())
+                self._transactions.be_patient(True)
+                answers = self._work(entries)
+            self._deliver(answers, len(entries) - riding)
         return running
 
     def _turn_away(self) -> None:
@@ -206,184 +263,57 @@ class Writer:
         return entries, False
 
     def _patience(self) -> float | None:
-        if self._kept:
+        if self._transactions.kept:
             return RETRY_S
         if self._beat is None:
             return None
         return max(0.0, self._next_beat - self._clock.monotonic())
 
-    def _work(self, entries: list[Entry]) -> None:
+    def _work(self, entries: list[Entry]) -> list[Answer]:
         acts = [entry for entry in entries if entry[3] != "then"]
-        if acts or self._kept:
-            self._commit(acts)
+        answers = self._commit(acts) if acts or self._transactions.kept else []
         if len(acts) < len(entries):
             for hand_on, (words, _), _, kind in entries:
                 if kind == "then":
                     hand_on(*words)
-
-    def _commit(self, entries: list[Entry]) -> None:
-        if self._kept:
-            entries = self._kept + entries
-            self._kept = []
-        try:
-            answers = self._attempt(entries)
-        except BREAKS as error:
-            if isinstance(error, sqlite3.Error) and _unavailable(error):
-                answers = self._refuse(entries, error)
-            else:
-                answers = self._one_by_one(entries)
-        self._deliver(answers)
-        self._after_commit()
-
-    def _attempt(self, entries: list[Entry]) -> list[Answer]:
-        answers: list[Answer] = []
-        batch = self._begin()
-        try:
-            for act, (words, named), future, _ in entries:
-                try:
-                    answer = act(batch, *words, **named)
-                except (LedgerError, TokenhouseError) as error:
-                    if future is not None:
-                        answers.append((future, None, error))
-                    else:
-                        _log.warning("what was kept for later made no sense then: %s", error)
-                else:
-                    if future is not None:
-                        answers.append((future, answer, None))
-            self._finish(batch)
-        except BaseException:
-            self._undo(batch)
-            raise
         return answers
 
-    def _one_by_one(self, entries: list[Entry]) -> list[Answer]:
-        answers: list[Answer] = []
-        for entry in entries:
-            try:
-                answers += self._attempt([entry])
-            except BREAKS as error:
-                if isinstance(error, sqlite3.Error) and _unavailable(error):
-                    answers += self._refuse([entry], error)
-                    continue
-                _log.error("an operation of the store failed", exc_info=error)
-                if entry[2] is not None:
-                    failed = HouseError("the store failed", code="store_failed")
-                    failed.__cause__ = error
-                    answers.append((entry[2], None, failed))
-        return answers
-
-    def _refuse(self, entries: list[Entry], error: sqlite3.Error) -> list[Answer]:
-        _log.error("the database can't be written: %s", error)
-        answers: list[Answer] = []
-        for act, words, future, kind in entries:
-            if future is not None:
-                fate = "this is kept and written as soon as it can be"
-                unavailable = HouseError(
-                    f"The ledger can't be written at the moment ({error}); "
-                    + (fate if kind == "insist" else "nothing was changed"),
-                    status=503,
-                    code="store_unavailable",
-                    retry_after_s=RETRY_AFTER_S,
-                )
-                unavailable.__cause__ = error
-                answers.append((future, None, unavailable))
-            if kind == "insist":
-                self._kept.append((act, words, None, "insist"))
+    def _commit(self, entries: list[Entry]) -> list[Answer]:
+        transactions = self._transactions
+        if transactions.kept:
+            entries = transactions.kept + entries
+            transactions.kept = []
+        answers = transactions.run(entries)
+        self._wal.committed(patient=True)
         return answers
 
     def _drained(self) -> bool:
         """Try once more, at the end, what could not be written. → whether that got anywhere."""
-        left = len(self._kept)
-        self._commit([])
-        return len(self._kept) < left
+        left = len(self._transactions.kept)
+        self._deliver(self._commit([]))
+        return len(self._transactions.kept) < left
 
-    def _begin(self) -> Batch:
-        clock, cursor = self._clock, self._cursor
-        if self._db.in_transaction:  # a ROLLBACK that failed: nothing can begin before it is done
-            cursor.execute("ROLLBACK")
-        cursor.execute("BEGIN IMMEDIATE")
-        try:
-            (version,) = cursor.execute("PRAGMA data_version").fetchone()
-        except sqlite3.Error:
-            cursor.execute("ROLLBACK")
-            raise
-        many = len(self._accounts) > MOST_ACCOUNTS_KEPT or len(self._keys) > MOST_ACCOUNTS_KEPT
-        if version != self._version or many:
-            self._version = version
-            self._forget()
-        return Batch(
-            cursor,
-            self._sql,
-            self._accounts,
-            self._keys,
-            now_ms=clock.now_ms(),
-            mono=clock.monotonic(),
-        )
-
-    def _finish(self, batch: Batch) -> None:
-        batch.flush()
-        try:
-            self._cursor.execute("COMMIT")
-        except sqlite3.Error as error:
-            if not self._stands(batch):
-                raise
-            _log.warning("a commit failed (%s), and stands all the same", error)
-        self.batches += 1
-        for id, tokens in batch.corrections:
-            self._windows.correct(id, tokens)
-
-    def _stands(self, batch: Batch) -> bool:
-        """After a COMMIT that failed: was it one all the same? Looked up before anything is repeated.
-
-        Where even that can't be read, the holds which the batch made are released as soon as that can
-        be written: their requests are told that nothing was held.
-        """
-        if self._db.in_transaction:
-            return False
-        try:
-            return book.stands(batch)
-        except sqlite3.Error:
-            forgotten: list[Entry] = [
-                (book.forget, ((id,), {}), None, "insist") for id in batch.made
-            ]
-            self._kept += forgotten
-            return False
-
-    def _forget(self) -> None:
-        self._accounts.clear()
-        self._keys.clear()
-
-    def _undo(self, batch: Batch) -> None:
-        self._forget()
-        for taken in batch.taken:
-            self._windows.give_back(taken)
-        if self._db.in_transaction:
-            self._cursor.execute("ROLLBACK")
-
-    def _deliver(self, answers: list[Answer]) -> None:
-        if not answers:
+    def _deliver(self, answers: list[Answer], handed: int = 0) -> None:
+        """Hand answers back, and with them that so many entries are done with."""
+        if not answers and not (handed and self._inline):
             return
         try:
-            self._loop.call_soon_threadsafe(deliver, answers)
+            self._loop.call_soon_threadsafe(self._delivered, answers, handed)
         except RuntimeError:
             _log.warning("the event loop is gone; %d answers had nobody to go to", len(answers))
 
+    def _delivered(self, answers: list[Answer], handed: int) -> None:
+        self._handed -= handed
+        deliver(answers)
 
-def deliver(answers: list[Answer]) -> None:
-    """Hand answers to those who still wait for them; runs in the event loop."""
-    for future, answer, error in answers:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(answer)
-        else:
-            future.set_exception(error)
+
+def _nothing(batch: Batch) -> None:
+    del batch
+
+
+_LOOK: Final[Entry] = (_nothing, ((), {}), None, "say")
+"""Wakes the thread, to look at what is kept."""
 
 
 def _stopped() -> HouseError:
     return HouseError("the store is stopped", status=503, code="store_stopped")
-
-
-def _unavailable(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _UNAVAILABLE
