@@ -110,6 +110,7 @@ def test_a_system_prompt_stands_first_only_where_the_client_sent_none() -> None:
 
 TEXTS = st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=8)
 WORDS = st.text("abcdefgh_-1", min_size=1, max_size=12)
+IDS = st.text("abc_-1", min_size=1, max_size=8).map(lambda stem: f"call_{stem}")
 TEXT_PARTS = st.builds(TextPart, TEXTS)
 IMAGES = st.builds(ImagePart, st.just("https://example.org/a.png"), st.sampled_from([None, "low"]))
 OPAQUE = st.just(OpaquePart("file", b'{"type":"file","file":{"file_data":"AA=="}}'))
@@ -126,7 +127,7 @@ def turns(draw: st.DrawFn) -> list[Message]:
         case "assistant":
             return [Message("assistant", draw(st.lists(TEXT_PARTS, min_size=1).map(tuple)))]
         case _:
-            ids = draw(st.lists(WORDS, min_size=1, max_size=3, unique=True))
+            ids = draw(st.lists(IDS, min_size=1, max_size=3, unique=True))
             calls = [CallPart(Call(id, draw(WORDS), draw(TEXTS))) for id in ids]
             parts: tuple[Part, ...] = (*draw(st.lists(TEXT_PARTS, max_size=1)), *calls)
             results = st.lists(TEXT_PARTS, min_size=1, max_size=2).map(tuple)

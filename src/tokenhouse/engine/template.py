@@ -108,7 +108,7 @@ class _CallIds:
         known = self._by_client.get(client)
         if known is not None:
             return known
-        bare = client.removeprefix("call_")
+        bare = client.removeprefix("call_").removeprefix("toolu_")
         made = bare if _CALL_ID.match(bare) else _digest(client)
         salt = 0
         while made in self._taken:

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
-from tokenhouse.chat import (
-    CallPart,
-    Conversation,
-    ImagePart,
-    Message,
-    OpaquePart,
-    Request,
-    ResultPart,
-    Sampling,
-    TextPart,
-    Tool,
-)
+from tokenhouse.chat import Conversation, Request, Sampling, Tool
 from tokenhouse.wire.body import NULL, RawFields
 from tokenhouse.wire.openai_chat.request import parsed_of
-
-Json = dict[str, object]
+from tokenhouse.wire.openai_chat.turns import Json, turns_of
+from tokenhouse.wire.tool_ids import OPENAI_NAME_MOST, safe_name, style_of
 
 _ENCODER: Final = msgspec.json.Encoder()
 _TRUE: Final = msgspec.Raw(b"true")
@@ -77,8 +67,11 @@ def build_upstream_body(
     n: int = 1,
     defaults: Mapping[str, float] | None = None,
 ) -> bytes:
-    """A conversation of another dialect as a chat-completions body. Reasoning stays behind."""
-    body: Json = {"model": model, "messages": _messages(conversation.messages)}
+    """A conversation of another dialect as a chat-completions body. Reasoning stays behind, so do
+    cache marks; deferred tools become plain ones. CallerError 400 for what chat completions can't say.
+    """
+    messages = turns_of(conversation.messages, style_of(model))
+    body: Json = {"model": model, "messages": messages}
     if stream:
         body["stream"] = True
         body["stream_options"] = _WITH_USAGE
@@ -89,9 +82,9 @@ def build_upstream_body(
     _put_tools(body, conversation)
     _put_format(body, conversation)
     _put_sampling(body, conversation.sampling)
-    effort = conversation.effort
-    if effort is not None:
-        body["reasoning_effort"] = "high" if effort == "max" else effort
+    _put_effort(body, conversation)
+    if conversation.user is not None:
+        body["user"] = _user(conversation.user)
     if conversation.continue_last:
         body["continue_final_message"] = True
         body["add_generation_prompt"] = False
@@ -120,100 +113,14 @@ def _put_max_tokens(raw: RawFields, max_tokens: int) -> None:
         raw["max_tokens"] = value
 
 
-def _messages(messages: tuple[Message, ...]) -> list[Json]:
-    """Images in tool results move to a user message behind the results: a tool message takes text."""
-    out: list[Json] = []
-    images: list[ImagePart] = []
-    for message in messages:
-        if message.role != "tool" and images:
-            out.append({"role": "user", "content": [_image(image) for image in images]})
-            images.clear()
-        if message.role == "tool":
-            out.append(_result(message, images))
-        elif message.role == "assistant":
-            out.append(_assistant(message))
-        else:
-            out.append(_named({"role": message.role, "content": _content(message)}, message))
-    if images:
-        out.append({"role": "user", "content": [_image(image) for image in images]})
-    return out
-
-
-def _assistant(message: Message) -> Json:
-    texts = [part.text for part in message.parts if isinstance(part, TextPart)]
-    calls = [part.call for part in message.parts if isinstance(part, CallPart)]
-    content: object = None
-    if len(texts) == 1:
-        content = texts[0]
-    elif texts:
-        content = [{"type": "text", "text": text} for text in texts]
-    elif not calls:
-        content = ""
-    out: Json = {"role": "assistant", "content": content}
-    if calls:
-        out["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in calls
-        ]
-    return _named(out, message)
-
-
-def _result(message: Message, images: list[ImagePart]) -> Json:
-    out: Json = {"role": "tool"}
-    texts: list[str] = []
-    for part in message.parts:
-        if isinstance(part, ResultPart):
-            out["tool_call_id"] = part.call_id
-            texts.extend(piece.text for piece in part.parts if isinstance(piece, TextPart))
-            images.extend(piece for piece in part.parts if isinstance(piece, ImagePart))
-    if len(texts) > 1:
-        out["content"] = [{"type": "text", "text": text} for text in texts]
-    else:
-        out["content"] = texts[0] if texts else ""
-    return _named(out, message)
-
-
-def _content(message: Message) -> object:
-    parts = message.parts
-    if not parts:
-        return ""
-    if len(parts) == 1 and isinstance(parts[0], TextPart):
-        return parts[0].text
-    out: list[object] = []
-    for part in parts:
-        if isinstance(part, TextPart):
-            out.append({"type": "text", "text": part.text})
-        elif isinstance(part, ImagePart):
-            out.append(_image(part))
-        elif isinstance(part, OpaquePart):
-            out.append(msgspec.Raw(part.raw))
-    return out
-
-
-def _image(part: ImagePart) -> Json:
-    url: Json = {"url": part.url}
-    if part.detail is not None:
-        url["detail"] = part.detail
-    return {"type": "image_url", "image_url": url}
-
-
-def _named(out: Json, message: Message) -> Json:
-    if message.name is not None:
-        out["name"] = message.name
-    return out
-
-
 def _put_tools(body: Json, conversation: Conversation) -> None:
     if not conversation.tools:
         return
     body["tools"] = [_tool(tool) for tool in conversation.tools]
     choice = conversation.tool_choice
     if choice.mode == "named":
-        body["tool_choice"] = {"type": "function", "function": {"name": choice.name}}
+        name = safe_name(choice.name or "", OPENAI_NAME_MOST)
+        body["tool_choice"] = {"type": "function", "function": {"name": name}}
     elif choice.mode != "auto":
         body["tool_choice"] = choice.mode
     if not conversation.parallel_tool_calls:
@@ -221,13 +128,27 @@ def _put_tools(body: Json, conversation: Conversation) -> None:
 
 
 def _tool(tool: Tool) -> Json:
-    function: Json = {"name": tool.name}
+    function: Json = {"name": safe_name(tool.name, OPENAI_NAME_MOST)}
     if tool.description:
         function["description"] = tool.description
     function["parameters"] = msgspec.Raw(tool.schema)
     if tool.strict:
         function["strict"] = True
     return {"type": "function", "function": function}
+
+
+def _put_effort(body: Json, conversation: Conversation) -> None:
+    """Efforts above high are high: few models know more. Thinking that is off by budget asks for none:
+    not every model takes that word."""
+    effort = conversation.effort
+    if effort is None or (effort == "none" and conversation.reasoning_effort is None):
+        return
+    body["reasoning_effort"] = "high" if effort in ("xhigh", "max") else effort
+
+
+def _user(name: str) -> str:
+    """OpenAI takes no more than 64 characters; Claude Code's names are longer."""
+    return name if len(name) <= 64 else hashlib.sha256(name.encode()).hexdigest()
 
 
 def _put_format(body: Json, conversation: Conversation) -> None:
