@@ -24,7 +24,10 @@ WORDS = (
     *("house", "account", "key", "caller", "plan", "credit", "grant", "model", "author", "price"),
     *("offer", "route", "provider", "attempt", "dialect", "event", "usage", "meter", "hold"),
     *("settle", "release", "expire", "reverse", "posting", "receipt", "lease", "engine", "starter"),
-    *("recording",),
+    *(
+        "recording",
+        "tier",
+    ),
 )
 
 AHEAD_WORDS: set[str] = set()

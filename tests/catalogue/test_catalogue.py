@@ -258,6 +258,9 @@ def test_a_plan_left_out_limits_nothing_and_the_free_plan_ships(tmp_path: Path) 
     assert catalogue.plans["free"].requests_per_minute is None
     assert catalogue.default_plan is catalogue.plans["default"]
     assert build(tmp_path).default_plan == shipped
+    assert catalogue.plan("free") is catalogue.plans["free"]
+    assert catalogue.plan("gone") is catalogue.plans["default"]
+    assert Catalogue([], []).plan("gone").monthly_grant == 0
 
 
 def test_the_default_system_prompt_quotes_the_house(tmp_path: Path) -> None:

@@ -3,8 +3,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import click
+
 from tests.cli.conftest import Cli
+from tests.snippets import snippets
 from tokenhouse.app import build
+from tokenhouse.cli import root
 from tokenhouse.config import load
 
 ROWS = """
@@ -96,3 +100,21 @@ async def _serve_once(file: Path, data: Path) -> None:
     house = build(load(file, data, default_data_dir=data, environ={}))
     await house.start()
     await house.stop()
+
+
+def test_what_the_how_to_says_is_taken_and_its_commands_are_there(cli: Cli, tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "howto" / "prices-and-plans.md"
+    found = snippets(page)
+    provider = '[providers.upstream1]\nkind = "openai"\nbase_url = "http://127.0.0.1:9/v1"\n'
+    rows = provider + "\n".join(s.text for s in found if s.language == "toml")
+    config = ("--config", str(settings(tmp_path, rows)))
+    checked = cli("check", *config, "--json").json
+    assert (checked["ok"], checked["problems"]) == (True, [])
+    assert {"free", "payg", "team"} <= set(checked["plans"])
+    verbs = [line.split() for s in found if s.language == "sh" for line in s.text.splitlines()]
+    for words in verbs:
+        path = [word for word in words[1:] if word.isalpha()]
+        command: click.Command | None = root
+        while isinstance(command, click.Group):
+            command = command.commands.get(path.pop(0))
+        assert command is not None, words

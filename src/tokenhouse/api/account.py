@@ -141,8 +141,7 @@ class Account:
             raise CallerError("This key is gone.", status=404, code="key_not_found")
         spent = await self._billing.spending(caller.account, caller.key)
         funds = await self._billing.funds(caller.account)
-        plan = self._catalogue().plans.get(caller.plan)
-        per_minute = None if plan is None else plan.requests_per_minute
+        per_minute = self._catalogue().plan(caller.plan).requests_per_minute
         data = _key_json(key, spent, paid=funds.paid, requests_per_minute=per_minute)
         data["account"] = {
             "id": caller.account,

@@ -16,6 +16,7 @@ from tokenhouse.catalogue.values import Model, Offer, Plan
 from tokenhouse.config import Config, Reader, did_you_mean
 from tokenhouse.errors import CallerError, HouseError
 
+_NO_PLAN = Plan(name="")
 _SHIPPED = Path(__file__).with_name("models.toml")
 
 
@@ -135,6 +136,14 @@ class Catalogue:
             code="model_not_ready",
             param="model",
         )
+
+    def plan(self, name: str) -> Plan:
+        """The plan of that name. Accounts of one that the settings name no more are on the default
+        plan: a plan that goes never leaves them without limits."""
+        plan = self.plans.get(name)
+        if plan is not None:
+            return plan
+        return self.default_plan or _NO_PLAN
 
     @property
     def default_plan(self) -> Plan | None:

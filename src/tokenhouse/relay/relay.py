@@ -20,7 +20,6 @@ from tokenhouse.catalogue import (
     clamp,
     cost,
 )
-from tokenhouse.catalogue import Plan as AccountPlan
 from tokenhouse.chat import Request, Usage
 from tokenhouse.clock import Clock
 from tokenhouse.errors import AccountError, CallerError, HouseError, TokenhouseError, UpstreamError
@@ -49,8 +48,6 @@ first: a bound from bytes alone would keep others out for what it never uses."""
 
 _LARGE = Refused("tokens", AMOUNT_MAX)
 """As if the tokens had not fitted and money were no question: nothing is lowered."""
-
-_NO_PLAN = AccountPlan(name="")
 
 
 @dataclass(slots=True)
@@ -217,7 +214,7 @@ class Relay:
             raise not_allowed(offer.model.id, caller.models or ())
         check_max_tokens(request, offer.model)
         routes = self._routes(request, offer)
-        account_plan = self.catalogue.plans.get(caller.plan, _NO_PLAN)
+        account_plan = self.catalogue.plan(caller.plan)
         free = account_plan.free_requests_per_day
         now_ms = self.clock.now_ms()
         most = answer_tokens_max(request, offer.model)
