@@ -142,6 +142,10 @@ def route_rows() -> str:
     for route in import_module("tokenhouse.api").ROUTES:
         first, *others = [f"`{path}{'{id}' if path.endswith('/') else ''}`" for path in route.paths]
         lines.append(f"| {route.method} | {first} | {', '.join(others)} | {_cell(route.about)} |")
+    lines += ["", "## Pages", "", "| path | what it shows |", "|---|---|"]
+    for page in import_module("tokenhouse.pages").PAGES:
+        lines.append(f"| `{page.path}` | {_cell(page.about)} |")
+    lines += ["", "Pages are also Markdown: with `.md` at the end, or asked for by `Accept`."]
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -15,6 +16,17 @@ def program(name: str, package: str) -> str:
     if path is None:
         missing(f"{name} is not installed (Debian: apt-get install {package})")
     return path
+
+
+NODE_MODULES = Path(__file__).parent / "node" / "node_modules"
+
+
+def node_package(name: str) -> Path:
+    """The folder of a JavaScript package that tests/node/package.json names."""
+    folder = NODE_MODULES / name
+    if not folder.is_dir():
+        missing(f"{name} is not installed (make node-parts, or npm ci in tests/node)")
+    return folder
 
 
 def missing(reason: str) -> NoReturn:

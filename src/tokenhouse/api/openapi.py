@@ -12,10 +12,14 @@ from tokenhouse.api.http import Receive, Respond, Scope, Send
 from tokenhouse.api.openapi_shapes import schemas_of
 from tokenhouse.api.openapi_words import ANSWERS, DESCRIBED, FIELDS, TAGS, Described
 from tokenhouse.api.routes import ROUTES, ApiRoute
-from tokenhouse.wire import openai_chat, openai_completions
+from tokenhouse.wire import anthropic_messages, openai_chat, openai_completions
 
 _HERE: Final = "#/components/schemas/"
-_BODIES: Final[tuple[type, ...]] = (openai_chat.ChatBody, openai_completions.CompletionBody)
+_BODIES: Final[tuple[type, ...]] = (
+    openai_chat.ChatBody,
+    openai_completions.CompletionBody,
+    anthropic_messages.MessagesBody,
+)
 _SECURITY: Final = [{"bearer": []}, {"xApiKey": []}, {"keyHeader": []}]
 
 
@@ -82,7 +86,16 @@ def _operation(route: ApiRoute, number: int) -> dict[str, Any]:
         "tags": [words.tag],
         "responses": _responses(words),
     }
-    parameters = [dict(each) for each in words.parameters]
+    parameters: list[dict[str, Any]] = [
+        {
+            "name": each["name"],
+            "in": "query",
+            "required": each["name"] in words.required,
+            "description": each["about"],
+            "schema": {"type": "string"},
+        }
+        for each in words.parameters
+    ]
     if route.path.endswith("/"):
         parameters.insert(
             0,

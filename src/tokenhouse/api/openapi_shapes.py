@@ -13,27 +13,49 @@ Schema = dict[str, Any]
 
 def schemas_of(shapes: Iterable[type], place: str) -> dict[str, Schema]:
     """Name → schema of each shape and of all that they are made of; ``place`` comes before a
-    reference's name."""
-    found: dict[str, Schema] = {}
+    reference's name. Two shapes of one name are told apart by their dialect."""
+    schemas = _Schemas(place)
     for shape in shapes:
-        _schema(inspect.type_info(shape), place, found)
-    return found
+        schemas.of(inspect.type_info(shape))
+    return schemas.found
 
 
-def _schema(kind: inspect.Type, place: str, found: dict[str, Schema]) -> Schema:
-    if isinstance(kind, inspect.StructType):
-        return _reference(kind, place, found)
-    if isinstance(kind, inspect.UnionType):
-        each = [_schema(one, place, found) for one in kind.types]
-        return each[0] if len(each) == 1 else {"anyOf": each}
-    if isinstance(kind, inspect.ListType | inspect.VarTupleType):
-        items = _schema(kind.item_type, place, found)
-        lengths = _bounds(kind, min_length="minItems", max_length="maxItems")
-        return {"type": "array", "items": items, **lengths}
-    if isinstance(kind, inspect.DictType):
-        values = _schema(kind.value_type, place, found)
-        return {"type": "object", "additionalProperties": values}
-    return _plain(kind)
+class _Schemas:
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._named: dict[str, type] = {}
+        self.found: dict[str, Schema] = {}
+
+    def of(self, kind: inspect.Type) -> Schema:
+        if isinstance(kind, inspect.StructType):
+            return self._reference(kind)
+        if isinstance(kind, inspect.UnionType):
+            each = [self.of(one) for one in kind.types]
+            return each[0] if len(each) == 1 else {"anyOf": each}
+        if isinstance(kind, inspect.ListType | inspect.VarTupleType):
+            lengths = _bounds(kind, min_length="minItems", max_length="maxItems")
+            return {"type": "array", "items": self.of(kind.item_type), **lengths}
+        if isinstance(kind, inspect.DictType):
+            return {"type": "object", "additionalProperties": self.of(kind.value_type)}
+        return _plain(kind)
+
+    def _reference(self, kind: inspect.StructType) -> Schema:
+        name = self._name(kind.cls)
+        if name not in self.found:
+            shape = self.found[name] = {"type": "object"}
+            shape["properties"] = {field.encode_name: self.of(field.type) for field in kind.fields}
+            required = [field.encode_name for field in kind.fields if field.required]
+            if required:
+                shape["required"] = required
+        return {"$ref": self._place + name}
+
+    def _name(self, shape: type) -> str:
+        name = shape.__name__.lstrip("_")
+        if self._named.setdefault(name, shape) is not shape:
+            dialect = shape.__module__.split(".")[2]
+            name = "".join(word.capitalize() for word in dialect.split("_")) + name
+            self._named[name] = shape
+        return name
 
 
 def _plain(kind: inspect.Type) -> Schema:
@@ -51,19 +73,6 @@ def _plain(kind: inspect.Type) -> Schema:
     if isinstance(kind, inspect.LiteralType):
         return {"enum": list(kind.values)}
     return {}
-
-
-def _reference(kind: inspect.StructType, place: str, found: dict[str, Schema]) -> Schema:
-    name = kind.cls.__name__.lstrip("_")
-    if name not in found:
-        shape = found[name] = {"type": "object"}
-        shape["properties"] = {
-            field.encode_name: _schema(field.type, place, found) for field in kind.fields
-        }
-        required = [field.encode_name for field in kind.fields if field.required]
-        if required:
-            shape["required"] = required
-    return {"$ref": place + name}
 
 
 def _bounds(kind: inspect.Type, **named: str) -> Schema:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-TAGS: Final = ("Inference", "Models", "Receipts", "Operation", "More")
+TAGS: Final = ("Inference", "Models", "Receipts", "Account", "Operation", "More")
 
 _PAID: Final = {
     "400": "The request is wrong; `param` names the field.",
@@ -22,7 +22,7 @@ _PAID: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What a route takes and answers; names of schemas."""
+    """What a route takes and answers, by names of schemas; ``parameters`` stand in the query."""
 
     tag: str
     about: str = "As asked."
@@ -30,11 +30,28 @@ class Described:
     body: str | None = None
     error: str = "Error"
     errors: Mapping[str, str] = field(default_factory=dict[str, str])
-    parameters: tuple[Mapping[str, Any], ...] = ()
+    parameters: tuple[Mapping[str, str], ...] = ()
+    required: tuple[str, ...] = ()
     streams: bool = False
     key: bool = False
     media: str = "application/json"
 
+
+_ASKED: Final = {
+    "400": "A field of the query is wrong.",
+    "401": "No key, or one that is not known here.",
+}
+
+
+_LIMIT: Final = {"name": "limit", "about": "How many at most."}
+_SINCE: Final = {"name": "since", "about": "From this UTC day or moment on."}
+_UNTIL: Final = {"name": "until", "about": "Up to this UTC day or moment, which is excluded."}
+_DATE: Final = {"name": "date", "about": "One UTC day, as 2026-11-22."}
+_AFTER: Final = {"name": "after", "about": "The cursor of the page before."}
+_ORDER: Final = {"name": "order", "about": "`desc`, newest first, or `asc`."}
+_FORMAT: Final = {"name": "format", "about": "`json`, `ndjson` or `csv`; the last two give all."}
+_RANGE: Final = (_LIMIT, _AFTER, _SINCE, _UNTIL, _ORDER, _FORMAT)
+_DAYS: Final = (_DATE, _SINCE, _UNTIL)
 
 DESCRIBED: Final[Mapping[str, Described]] = {
     "chat": Described(
@@ -69,7 +86,7 @@ DESCRIBED: Final[Mapping[str, Described]] = {
         "Inference",
         "How many tokens the prompt is; free.",
         "TokenCount",
-        "CountBody",
+        "MessagesBody",
         "AnthropicError",
         errors={status: _PAID[status] for status in ("400", "401", "404", "413", "429")},
         key=True,
@@ -85,15 +102,36 @@ DESCRIBED: Final[Mapping[str, Described]] = {
             "401": "No key, or one that is not known here.",
             "404": "No request of this account has that id.",
         },
-        parameters=(
-            {
-                "name": "id",
-                "in": "query",
-                "required": True,
-                "description": "The x-request-id of a request, or its answer's id.",
-                "schema": {"type": "string"},
-            },
-        ),
+        parameters=({"name": "id", "about": "The x-request-id of a request, or its answer's id."},),
+        required=("id",),
+        key=True,
+    ),
+    "generations": Described(
+        "Receipts", "A page of receipts.", "Page", errors=_ASKED, parameters=_RANGE, key=True
+    ),
+    "postings": Described(
+        "Receipts", "A page of postings.", "Page", errors=_ASKED, parameters=_RANGE, key=True
+    ),
+    "activity": Described(
+        "Receipts",
+        "Usage by day and model.",
+        "Page",
+        errors=_ASKED,
+        parameters=_DAYS,
+        key=True,
+    ),
+    "key": Described("Account", "The key.", errors=_ASKED, key=True),
+    "credits": Described("Account", "Credit, usage and balance.", errors=_ASKED, key=True),
+    "redeem": Described(
+        "Account",
+        "The credit that it became.",
+        body="VoucherBody",
+        errors={
+            **_ASKED,
+            "404": "There is no such voucher.",
+            "409": "It was redeemed before, or has ended.",
+            "429": "Too many wrong codes from this address.",
+        },
         key=True,
     ),
     "health": Described("Operation", "The process answers."),
@@ -209,42 +247,10 @@ ANSWERS: Final[Mapping[str, Any]] = {
             "usage": _USAGE,
         },
     },
-    "MessagesBody": {
+    "VoucherBody": {
         "type": "object",
-        "required": ["max_tokens", "messages"],
-        "properties": {
-            "model": {"type": "string", "description": FIELDS["model"]},
-            "messages": {
-                "type": "array",
-                "items": {"type": "object"},
-                "description": FIELDS["messages"],
-            },
-            "max_tokens": {"type": "integer", "minimum": 1, "description": "Longest answer."},
-            "system": {"type": ["string", "array"], "description": "The system message."},
-            "stream": {"type": "boolean", "description": FIELDS["stream"]},
-            "temperature": {"type": "number", "minimum": 0, "maximum": 1},
-            "top_p": {"type": "number", "minimum": 0, "maximum": 1},
-            "top_k": _WHOLE,
-            "stop_sequences": {"type": "array", "items": _STRING},
-            "tools": {"type": "array", "items": {"type": "object"}},
-            "tool_choice": {"type": "object"},
-            "thinking": {"type": "object", "description": "For models that think."},
-            "metadata": {"type": "object"},
-        },
-    },
-    "CountBody": {
-        "type": "object",
-        "required": ["messages"],
-        "properties": {
-            "model": {"type": "string", "description": FIELDS["model"]},
-            "messages": {
-                "type": "array",
-                "items": {"type": "object"},
-                "description": FIELDS["messages"],
-            },
-            "system": {"type": ["string", "array"], "description": "The system message."},
-            "tools": {"type": "array", "items": {"type": "object"}},
-        },
+        "required": ["code"],
+        "properties": {"code": {"type": "string", "description": "The voucher, TH-…"}},
     },
     "Message": {
         "type": "object",
@@ -263,6 +269,11 @@ ANSWERS: Final[Mapping[str, Any]] = {
         "type": "object",
         "required": ["input_tokens"],
         "properties": {"input_tokens": _WHOLE},
+    },
+    "Page": {
+        "type": "object",
+        "required": ["data"],
+        "properties": {"data": {"type": "array", "items": {"type": "object"}}},
     },
     "Model": {
         "type": "object",

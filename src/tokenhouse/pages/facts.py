@@ -57,7 +57,7 @@ class Facts:
 
     @property
     def path(self) -> str:
-        return "/models/" + quote(self.model.id)
+        return "/models/" + quote(self.model.id, safe="/:")
 
     @property
     def url(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from typing import Final, cast
 
@@ -48,6 +49,7 @@ class Renderer:
         filters |= {
             "code": self.code,
             "markdown": self.markdown,
+            "plain": self.plain,
             "yaml": _quoted,
             "json_data": json_data,
         }
@@ -67,6 +69,10 @@ class Renderer:
         links to the web and to mail only."""
         html = self._markdown.render(text)
         return Markup(clean(html))
+
+    def plain(self, text: str) -> str:
+        """Markdown by others → its words alone, for a card."""
+        return unescape(nh3.clean(self._markdown.render(text), tags=set())).strip()
 
     def guide(self, text: str) -> tuple[Markup, tuple[tuple[str, str], ...]]:
         """Our own Markdown → HTML with coloured code and anchors, and (anchor, title) of each h2."""

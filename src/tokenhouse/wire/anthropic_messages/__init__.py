@@ -16,6 +16,7 @@ from tokenhouse.wire.anthropic_messages.errors import (
 )
 from tokenhouse.wire.anthropic_messages.priced import PRICED, PRICED_BETAS, priced_words
 from tokenhouse.wire.anthropic_messages.request import MessagesRequest, parse, parse_count
+from tokenhouse.wire.anthropic_messages.shapes import MessagesBody
 from tokenhouse.wire.anthropic_messages.stream import (
     PassingReader,
     StreamReader,
@@ -26,6 +27,7 @@ from tokenhouse.wire.anthropic_messages.versions import check_version, upstream_
 from tokenhouse.wire.anthropic_messages.whole import pass_whole, translate_whole
 
 __all__ = [
+    "MessagesBody",
     "MessagesRequest",
     "PING",
     "PRICED",
