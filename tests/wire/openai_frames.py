@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from hypothesis import strategies as st
 
@@ -86,6 +86,13 @@ def written(draw: st.DrawFn, bodies: list[Json]) -> bytes:
         text = json.dumps(body, separators=separators, ensure_ascii=ascii_only)
         out += f"data: {text}{end}{end}"
     return (out + f"data: [DONE]{end}{end}").encode()
+
+
+def at(value: object, *path: str | int) -> Any:
+    """What stands in ``value`` (decoded JSON) at ``path``."""
+    for step in path:
+        value = cast("Any", value)[step]
+    return value
 
 
 def cuts(data: bytes, sizes: list[int]) -> list[bytes]:
