@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from tokenhouse.chat import Event, Request
+from tokenhouse.chat import Conversation, Event, Request
 from tokenhouse.errors import CallerError, TokenhouseError, UpstreamError
 from tokenhouse.providers.base import Call, told
 from tokenhouse.providers.failures import transport_failure
@@ -31,7 +31,7 @@ from tokenhouse.transport import (
     TransportError,
     header_block,
 )
-from tokenhouse.wire import anthropic_messages
+from tokenhouse.wire import ANTHROPIC_NAME_MOST, Asked, anthropic_messages, asked_of
 
 MAX_TOKENS_DEFAULT: Final = 4096
 """This protocol wants a number where neither the client nor the model's row names one."""
@@ -120,22 +120,25 @@ class AnthropicProvider:
             await answer.aclose()
 
     async def open(self, call: Call) -> AnthropicPassing:
-        lossless = _is_native(call.request)
+        if not _is_native(call.request):
+            conversation = told(call)
+            asked = asked_of(conversation, name_most=ANTHROPIC_NAME_MOST)
+            return await self._open(call, _built_body(call, conversation), asked)
         try:
-            return await self._open(call, _body(call), lossless=lossless)
+            return await self._open(call, _passed_body(call))
         except UpstreamError as error:
-            if not lossless or error.code != anthropic_messages.THINKING_SIGNATURE:
+            if error.code != anthropic_messages.THINKING_SIGNATURE:
                 raise
         # Thinking that another endpoint minted: once more without it, as if it had been left out.
-        return await self._open(call, _body(call, keep_thoughts=False), lossless=True)
+        return await self._open(call, _passed_body(call, keep_thoughts=False))
 
     async def aclose(self) -> None:
         """The client is shared; whoever made it closes it."""
 
-    async def _open(self, call: Call, body: bytes, *, lossless: bool) -> AnthropicPassing:
+    async def _open(self, call: Call, body: bytes, asked: Asked | None = None) -> AnthropicPassing:
         answer = await self._send(call, self._path, body)
         if answer.status == 200:
-            return AnthropicPassing(answer, call, lossless=lossless)
+            return AnthropicPassing(answer, call, asked)
         try:
             raise await _refusal(answer, call)
         finally:
@@ -196,6 +199,7 @@ class AnthropicPassing(Passing):
             answer_id=call.answer_id,
             model=call.public_model,
             upstream_model=call.upstream_model,
+            asked=self._asked,
         )
 
     def _new_reader(self) -> Reader:
@@ -207,7 +211,10 @@ class AnthropicPassing(Passing):
                 upstream_model=call.upstream_model,
             )
         return anthropic_messages.TranslatingReader(
-            answer_id=call.answer_id, model=call.public_model, upstream_model=call.upstream_model
+            answer_id=call.answer_id,
+            model=call.public_model,
+            upstream_model=call.upstream_model,
+            asked=self._asked,
         )
 
 
@@ -215,18 +222,20 @@ def _is_native(request: Request) -> bool:
     return request.dialect == "anthropic_messages"
 
 
-def _body(call: Call, *, keep_thoughts: bool = True) -> bytes:
-    if _is_native(call.request):
-        return anthropic_messages.upstream_body(
-            call.request,
-            model=call.upstream_model,
-            max_tokens=call.max_tokens,
-            defaults=default_fields(call.defaults),
-            system_prompt=call.system_prompt,
-            keep_thoughts=keep_thoughts,
-        )
+def _passed_body(call: Call, *, keep_thoughts: bool = True) -> bytes:
+    return anthropic_messages.upstream_body(
+        call.request,
+        model=call.upstream_model,
+        max_tokens=call.max_tokens,
+        defaults=default_fields(call.defaults),
+        system_prompt=call.system_prompt,
+        keep_thoughts=keep_thoughts,
+    )
+
+
+def _built_body(call: Call, conversation: Conversation) -> bytes:
     return anthropic_messages.build_upstream_body(
-        told(call),
+        conversation,
         model=call.upstream_model,
         max_tokens=_max_tokens(call),
         stream=True,

@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol
 
 from msgspec import structs
 
-from tokenhouse.chat import Event, Opened, Request, Sampling
+from tokenhouse.chat import Conversation, Event, Opened, Request, Sampling
 from tokenhouse.errors import CallerError, TokenhouseError, UpstreamError
 from tokenhouse.providers.base import Call, Sink, told
 from tokenhouse.providers.failures import transport_failure
@@ -25,7 +25,7 @@ from tokenhouse.transport import (
     TransportError,
     header_block,
 )
-from tokenhouse.wire import openai_chat
+from tokenhouse.wire import NOTHING_ASKED, OPENAI_NAME_MOST, Asked, asked_of, openai_chat
 
 ERROR_BYTES_MAX = 64 * 1024
 """What is read of a refusal's body."""
@@ -98,19 +98,22 @@ class OpenAIProvider:
 
     async def open(self, call: Call) -> Passing:
         if call.request.dialect == "openai_chat":
-            return await self._open(call, _passed_body(call), lossless=True)
+            return await self._open(call, _passed_body(call))
         effort = call.upstream_model not in self._effortless
+        conversation = told(call)
+        asked = asked_of(conversation, name_most=OPENAI_NAME_MOST)
         try:
-            return await self._open(call, _built_body(call, effort=effort), lossless=False)
+            return await self._open(call, _built_body(call, conversation, effort=effort), asked)
         except UpstreamError as error:
             if not effort or not _refuses_effort(error):
                 raise
         # Clients of other dialects send an effort to every model; those that know none do without.
         if len(self._effortless) < _EFFORTLESS_MOST:
             self._effortless.add(call.upstream_model)
-        return await self._open(call, _built_body(call, effort=False), lossless=False)
+        return await self._open(call, _built_body(call, conversation, effort=False), asked)
 
-    async def _open(self, call: Call, body: bytes, *, lossless: bool) -> Passing:
+    async def _open(self, call: Call, body: bytes, asked: Asked | None = None) -> Passing:
+        """``asked``: of a translated request; without it the body went as its client wrote it."""
         try:
             answer = await self._client.send(
                 self._origin,
@@ -123,7 +126,7 @@ class OpenAIProvider:
         except TransportError as error:
             raise transport_failure(error, call.public_model) from error
         if answer.status == 200:
-            return Passing(answer, call, lossless=lossless)
+            return Passing(answer, call, asked)
         try:
             raise await _refusal(answer, call)
         finally:
@@ -146,19 +149,20 @@ class Reader(Protocol):
 class Passing:
     """A running answer of an OpenAI-shaped provider, in either lane, streamed or whole."""
 
-    __slots__ = ("_answer", "_call", "_lossless", "_opened", "_reader", "_streamed")
+    __slots__ = ("_answer", "_asked", "_call", "_lossless", "_opened", "_reader", "_streamed")
 
     id_header: ClassVar[bytes] = b"x-request-id"
 
-    def __init__(self, answer: Answer, call: Call, *, lossless: bool) -> None:
+    def __init__(self, answer: Answer, call: Call, asked: Asked | None) -> None:
         self._answer = answer
         self._call = call
-        self._lossless = lossless
+        self._lossless = lossless = asked is None
+        self._asked = NOTHING_ASKED if asked is None else asked
         self._opened = False
         kind = answer.header(b"content-type") or b"text/event-stream"
         # A provider that does not stream answers a streamed request with JSON: take it whole.
-        asked = call.request.stream or not lossless
-        self._streamed = asked and not kind.startswith(b"application/json")
+        wanted = call.request.stream or not lossless
+        self._streamed = wanted and not kind.startswith(b"application/json")
         self._reader = self._new_reader() if self._streamed else None
 
     async def read(self) -> Sequence[Event]:
@@ -205,7 +209,9 @@ class Passing:
         call = self._call
         if self._lossless and not call.request.stream:
             return openai_chat.pass_whole(body, answer_id=call.answer_id, model=call.public_model)
-        return openai_chat.translate_whole(body, answer_id=call.answer_id, model=call.public_model)
+        return openai_chat.translate_whole(
+            body, answer_id=call.answer_id, model=call.public_model, asked=self._asked
+        )
 
     def _new_reader(self) -> Reader:
         call = self._call
@@ -217,7 +223,10 @@ class Passing:
                 include_usage=call.request.include_usage,
             )
         return openai_chat.TranslatingReader(
-            answer_id=call.answer_id, model=call.public_model, upstream_model=call.upstream_model
+            answer_id=call.answer_id,
+            model=call.public_model,
+            upstream_model=call.upstream_model,
+            asked=self._asked,
         )
 
 
@@ -231,8 +240,7 @@ def _passed_body(call: Call) -> bytes:
     )
 
 
-def _built_body(call: Call, *, effort: bool = True) -> bytes:
-    conversation = told(call)
+def _built_body(call: Call, conversation: Conversation, *, effort: bool) -> bytes:
     if not effort:
         conversation = structs.replace(conversation, reasoning_effort=None, thinking=None)
     return openai_chat.build_upstream_body(

@@ -5,13 +5,18 @@ HTTP servers, prices, accounts and where a model runs.
 """
 
 from tokenhouse.wire import anthropic_messages, openai_chat, openai_completions, sse
-from tokenhouse.wire.asked import Asked
+from tokenhouse.wire.asked import NOTHING_ASKED, Asked, asked_of
 from tokenhouse.wire.body import body_key
 from tokenhouse.wire.errors import error_body, retry_after_seconds
+from tokenhouse.wire.tool_ids import ANTHROPIC_NAME_MOST, OPENAI_NAME_MOST
 
 __all__ = [
+    "ANTHROPIC_NAME_MOST",
     "Asked",
+    "NOTHING_ASKED",
+    "OPENAI_NAME_MOST",
     "anthropic_messages",
+    "asked_of",
     "body_key",
     "error_body",
     "openai_chat",

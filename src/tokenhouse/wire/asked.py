@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from tokenhouse.chat import Conversation
+from tokenhouse.wire.tool_ids import names_back
+
 
 class Asked(NamedTuple):
     """``stops``: the client's stop sequences, to know one again that the provider names. ``names``:
@@ -17,3 +20,10 @@ class Asked(NamedTuple):
 
 
 NOTHING_ASKED = Asked()
+
+
+def asked_of(conversation: Conversation, *, name_most: int) -> Asked:
+    """What the answer to ``conversation`` has to be read with, from a provider that takes tool names of
+    ``name_most`` characters."""
+    names = names_back((tool.name for tool in conversation.tools), name_most)
+    return Asked(conversation.sampling.stop, names)
