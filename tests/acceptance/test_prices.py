@@ -18,7 +18,7 @@ from tests.support import answers, replies
 from tests.support.house import Running, upstream_house
 from tokenhouse.catalogue import ceiling
 from tokenhouse.config import load
-from tokenhouse.wire import openai_chat
+from tokenhouse.wire import anthropic_messages, openai_chat
 
 TIERED = """
 [[models]]
@@ -212,6 +212,39 @@ async def test_max_tokens_is_lowered_to_what_is_afforded_and_never_below_256_or_
         less = await running.account_with(prompt + (afforded - 1) * OUTPUT)
         refused = await ask_as(client, less, max_tokens=asked)
         assert refused.status_code == 402
+        await running.clean()
+
+
+async def test_anthropic_clients_are_told_the_same_in_their_envelope_and_keep_room_to_think(
+    tmp_path: Path,
+) -> None:
+    async with upstream_house(tmp_path, TIERED) as (running, up), http(running) as client:
+        asked: dict[str, Any] = {
+            "model": "acme/named",
+            "max_tokens": 2000,
+            "thinking": {"type": "enabled", "budget_tokens": 1024},
+            "messages": HELLO["messages"],
+        }
+        body = json.dumps(asked)
+        offer = running.house.catalogue.offer("acme/named")
+        bound = ceiling(anthropic_messages.parse(body.encode()), offer)
+        prompt = bound.amount - bound.answer_tokens_max * OUTPUT
+
+        async def ask(afforded: int) -> httpx.Response:
+            secret = await running.account_with(prompt + afforded * OUTPUT)
+            headers = {"x-api-key": secret, "anthropic-version": "2023-06-01"}
+            return await client.post("/v1/messages", content=body, headers=headers)
+
+        got = await ask(1025)
+        assert (got.status_code, got.headers["x-tokenhouse-max-tokens"]) == (200, "1025")
+        refused = await ask(1024)
+        assert refused.status_code == 402
+        assert refused.json()["type"] == "error"
+        assert refused.json()["error"]["message"].startswith(
+            "This request requires more credits, or fewer max_tokens. You requested up to 2000 "
+            "tokens, but can only afford 1024."
+        )
+        assert len(up.requests) == 1
         await running.clean()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -24,7 +24,7 @@ from tokenhouse.providers.engine_words import engine_conversation
 from tokenhouse.relay import Plan, Refused
 from tokenhouse.relay.afford import LOWERED_FLOOR, affordable, fitted
 from tokenhouse.starter import tokenizer_path
-from tokenhouse.wire import openai_chat
+from tokenhouse.wire import anthropic_messages, openai_chat
 
 TEKKEN = load_tekken(tokenizer_path())
 PRICE = Price(
@@ -159,6 +159,36 @@ def parsed(body: Mapping[str, Any], *, ascii_only: bool) -> Request:
     return openai_chat.parse(json.dumps(body, ensure_ascii=ascii_only).encode())
 
 
+def in_messages(body: Mapping[str, Any], *, ascii_only: bool) -> Request:
+    """The same asked in Anthropic's messages, where one choice is all there is."""
+    asked: dict[str, Any] = {"model": body["model"], "max_tokens": body.get("max_tokens", 4096)}
+    messages: list[dict[str, Any]] = []
+    for turn in body["messages"]:
+        match turn:
+            case {"role": "system", "content": text}:
+                asked["system"] = text
+            case {"role": "tool", "tool_call_id": id, "content": text}:
+                result = {"type": "tool_result", "tool_use_id": id, "content": text}
+                messages.append({"role": "user", "content": [result]})
+            case {"role": "assistant", "tool_calls": [call]}:
+                called = call["function"]
+                use = {"type": "tool_use", "id": call["id"], "name": called["name"]}
+                use["input"] = json.loads(called["arguments"])
+                messages.append({"role": "assistant", "content": [use]})
+            case {"role": role, "content": text}:
+                messages.append({"role": role, "content": text or "."})
+            case _:
+                raise AssertionError(turn)
+    asked["messages"] = messages
+    if "tools" in body:
+        functions = [tool["function"] for tool in body["tools"]]
+        asked["tools"] = [
+            {"name": f["name"], "description": f["description"], "input_schema": f["parameters"]}
+            for f in functions
+        ]
+    return anthropic_messages.parse(json.dumps(asked, ensure_ascii=ascii_only).encode())
+
+
 def prompt_tokens(request: Request, system: str | None) -> int:
     """As the engine counts and bills it."""
     system = None if request.has_system else system
@@ -166,12 +196,22 @@ def prompt_tokens(request: Request, system: str | None) -> int:
 
 
 @settings(deadline=None, max_examples=150)
-@given(bodies(), st.booleans(), st.none() | words, st.data())
+@given(
+    bodies(),
+    st.sampled_from((parsed, in_messages)),
+    st.booleans(),
+    st.none() | words,
+    st.data(),
+)
 def test_no_request_is_billed_more_than_it_was_held_for(
-    body: Mapping[str, Any], ascii_only: bool, system: str | None, data: st.DataObject
+    body: Mapping[str, Any],
+    parse: Callable[..., Request],
+    ascii_only: bool,
+    system: str | None,
+    data: st.DataObject,
 ) -> None:
     offered = offer(system=system or None, context=data.draw(st.sampled_from((100_000, 500))))
-    request = parsed(body, ascii_only=ascii_only)
+    request = parse(body, ascii_only=ascii_only)
     context = offered.model.context_length
     prompt = prompt_tokens(request, offered.system_prompt)
     if prompt > context:
