@@ -17,14 +17,17 @@ from tokenhouse.chat import (
     CallDelta,
     CallStarted,
     ChoiceEnded,
+    Conversation,
     Event,
     Finished,
     Passed,
     ReasoningDelta,
     TextDelta,
+    Tool,
     Usage,
 )
 from tokenhouse.errors import ContextExceeded, TokenhouseError, UpstreamError
+from tokenhouse.wire import OPENAI_NAME_MOST, Asked, asked_of
 from tokenhouse.wire.openai_chat import PassingReader, StreamReader, TranslatingReader
 
 OURS = "chatcmpl-000000000000000000000000000"
@@ -325,3 +328,28 @@ def test_no_bytes_raise_anything_but_our_errors(noise: bytes, sizes: list[int]) 
         for reader in (passing(), translating()):
             with suppress(TokenhouseError):
                 feed_all(reader, cuts(data, sizes))
+
+
+@pytest.mark.parametrize("field", ["stop_reason", "matched_stop"])
+def test_a_stop_sequence_is_known_where_the_provider_names_the_clients_own(field: str) -> None:
+    def ends(told: object) -> list[Event]:
+        choice = {"index": 0, "delta": {"content": "a"}, "finish_reason": "stop", field: told}
+        stream = b"data: %b\n\n" % json.dumps({"choices": [choice]}).encode()
+        reader = TranslatingReader(answer_id=OURS, model="a/m", asked=Asked(stops=("END", "🦊")))
+        events = feed_all(reader, [stream])
+        return [event for event in events if isinstance(event, ChoiceEnded)]
+
+    assert ends("🦊") == [ChoiceEnded("stop_sequence", 0, "🦊")]
+    for told in (None, 2, "eos", ["END"], "END of it"):
+        assert ends(told) == [ChoiceEnded("stop")]
+
+
+def test_a_call_gets_the_clients_own_name_for_its_tool() -> None:
+    tools = (Tool("a tool (1)"), Tool("plain"))
+    conversation = Conversation(messages=(), tools=tools)
+    asked = asked_of(conversation, name_most=OPENAI_NAME_MOST)
+    (given,) = asked.names
+    assert given != "a tool (1)"
+    reader = TranslatingReader(answer_id=OURS, model="a/m", asked=asked)
+    stream = said(call(given, "{}", index=0, id="a"), call("plain", "{}", index=1, id="b"))
+    assert [name for _, name, _ in calls_of(feed_all(reader, [stream]))] == ["a tool (1)", "plain"]
