@@ -42,9 +42,9 @@ log = logging.getLogger("tokenhouse.relay")
 SPENDING: frozenset[Reason] = frozenset({"credit", "day_cap", "month_cap"})
 """Refusals that a lower max_tokens may mend."""
 
-LARGE_SHARE = 4
-"""A request that could take more than this share of the tokens per minute has its prompt counted
-first: a bound from bytes alone would keep others out for what it never uses."""
+LARGE_SHARE = 8
+"""A prompt whose bound takes more than this share of the tokens per minute is counted first: a bound
+from bytes alone would keep others out for what it never uses."""
 
 _LARGE = Refused("tokens", AMOUNT_MAX)
 """As if the tokens had not fitted and money were no question: nothing is lowered."""
@@ -148,7 +148,7 @@ class Relay:
         if may_exceed(plan.ceiling.prompt_tokens_max, plan.request, plan.offer.model):
             await self._check_context(plan)
         limit = plan.limits.tokens_per_minute
-        if limit is not None and plan.ceiling.tokens * LARGE_SHARE > limit:
+        if limit is not None and plan.ceiling.prompt_tokens_max * LARGE_SHARE > limit:
             plan = await self._fitted(plan, _LARGE)
         if plan.limits.queue_depth:
             plan, result = await self.waiting.admit(plan, self._ask)

@@ -9,14 +9,26 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal
+from typing import Final, Literal, Protocol, TypeVar
 
+from tokenhouse.access import Caller, Limits
 from tokenhouse.errors import HouseError
-from tokenhouse.relay.plan import Plan
 from tokenhouse.relay.port import Admitted, Refused
 
-Asked = tuple[Plan, Admitted | Refused]
-Ask = Callable[[Plan], Awaitable[Asked]]
+
+class Planned(Protocol):
+    """What a line must know of a request."""
+
+    @property
+    def caller(self) -> Caller: ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+
+T = TypeVar("T", bound=Planned)
+Asked = tuple[T, Admitted | Refused]
+Ask = Callable[[T], Awaitable[Asked[T]]]
 
 FULL_RETRY_S: Final = 1.0
 """Nobody knows when a line moves on; a second is polite."""
@@ -34,7 +46,7 @@ class Waiting:
     def __len__(self) -> int:
         return sum(map(len, self._lines.values()))
 
-    async def admit(self, plan: Plan, ask: Ask) -> Asked:
+    async def admit(self, plan: T, ask: Ask[T]) -> Asked[T]:
         """``ask`` once nobody waits before, and again whenever a request of the account has ended,
         until the answer is another than "too many at once".
 
@@ -81,7 +93,7 @@ class Waiting:
             for place in line:
                 place.set()
 
-    async def _turns(self, plan: Plan, ask: Ask, place: asyncio.Event) -> Asked:
+    async def _turns(self, plan: T, ask: Ask[T], place: asyncio.Event) -> Asked[T]:
         until = asyncio.get_running_loop().time() + plan.limits.queue_wait_s
         while True:
             try:
