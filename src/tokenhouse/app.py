@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tokenhouse import __version__, starter
-from tokenhouse.access import Access
+from tokenhouse.access import Access, SignInCodes
 from tokenhouse.api import (
     Account,
     ChatFront,
@@ -31,6 +31,7 @@ from tokenhouse.api import (
     Router,
     Scope,
     Send,
+    SignIn,
     Status,
     Totals,
     by_path,
@@ -69,6 +70,9 @@ class House:
             self.store, clock=clock, failed_keys_per_minute=config.server.failed_keys_per_minute
         )
         self.upkeep = Upkeep(self.store, clock, keep_of(config))
+        self.sign_in_codes = SignInCodes(
+            clock, failed_per_minute=config.server.failed_keys_per_minute
+        )
         self.totals = Totals()
         self.keyed = KeyedAnswers()
         self.relay = Relay(
@@ -168,6 +172,7 @@ class House:
                 "key": account.key,
                 "credits": account.credits,
                 "redeem": account.redeem,
+                "sign_in": SignIn(self.sign_in_codes, clock=self.clock),
                 "postings": account.postings,
                 "health": status.health,
                 "ready": status.ready,

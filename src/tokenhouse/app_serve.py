@@ -101,7 +101,7 @@ class _Serving:
             _say(f"The engine is not installed; models that run here are hidden: {ENGINE_COMMAND}")
         secret = await first_key(house)
         if secret is not None:
-            _say(welcome(house, url, secret))
+            _say(welcome(house, url, secret, house.sign_in_codes.offer(secret)))
 
     def _read_again(self) -> None:
         assert self._reload is not None
@@ -127,8 +127,8 @@ async def first_key(house: House) -> str | None:
     return made.secret
 
 
-def welcome(house: House, url: str, secret: str) -> str:
-    """What the first run prints: the key, and a line that pastes as it stands."""
+def welcome(house: House, url: str, secret: str, code: str) -> str:
+    """What the first run prints: the playground signed in, the key, a line that pastes as it stands."""
     plan = house.catalogue.default_plan
     granted = "" if plan is None else f", ${money.usd(plan.monthly_grant)} granted each month"
     name = "" if plan is None else f" (plan {plan.name}{granted})"
@@ -140,6 +140,10 @@ def welcome(house: House, url: str, secret: str) -> str:
         (
             "",
             f"An account was made for you: {FIRST_ACCOUNT}{name}.",
+            "Talk to it in the browser (signs you in once, for 15 minutes):",
+            "",
+            f"  {url}/playground#code={code}",
+            "",
             "Its key, shown this once:",
             "",
             f"  {secret}",

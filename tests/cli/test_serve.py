@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.cli.conftest import Cli, process_environ
@@ -36,6 +37,7 @@ class Served:
     data: Path
     url: str
     key: str
+    playground: str
     process: asyncio.subprocess.Process
 
     async def __call__(self, *words: str, stdin: str = "", key: str | None = None) -> Said:
@@ -75,12 +77,30 @@ async def served(cli: Cli) -> AsyncGenerator[Served, None]:
     assert process.stdout is not None
     async with asyncio.timeout(PATIENCE_S):
         first = (await process.stdout.readline()).decode()
+        playground = ""
         while not (line := (await process.stdout.readline()).decode().strip()).startswith("sk-th-"):
             assert process.returncode is None
-    yield Served(cli.data, first.split()[-1], line, process)
+            if "/playground#" in line:
+                playground = line
+    yield Served(cli.data, first.split()[-1], line, playground, process)
     if process.returncode is None:
         process.kill()
     await process.communicate()
+
+
+async def test_the_printed_playground_link_signs_in_once_with_the_printed_key(
+    served: Served,
+) -> None:
+    link, _, code = served.playground.partition("#code=")
+    assert link == f"{served.url}/playground"
+    async with httpx.AsyncClient(base_url=served.url) as client:
+        answer = await client.post("/api/v1/sign-in", json={"code": code})
+        assert answer.json() == {"data": {"key": served.key}}
+        assert answer.headers["cache-control"] == "no-store"
+        again = await client.post("/api/v1/sign-in", json={"code": code})
+        assert (again.status_code, again.json()["error"]["code"]) == (401, "invalid_sign_in_code")
+        odd = await client.post("/api/v1/sign-in", content=b"[]")
+        assert (odd.status_code, odd.json()["error"]["param"]) == (400, "code")
 
 
 async def test_a_chat_with_the_served_house_is_paid_for(served: Served) -> None:

@@ -4,6 +4,7 @@ Knows how a key is found in a request, hashed and looked up, and what its caller
 know money and models, and never keeps a secret: only its SHA-256.
 """
 
+from tokenhouse.access.codes import SignInCodes
 from tokenhouse.access.failures import Failures
 from tokenhouse.access.identify import Access, header_key
 from tokenhouse.access.memory import MemoryKeys
@@ -23,6 +24,7 @@ __all__ = [
     "MemoryKeys",
     "NewKey",
     "Rotation",
+    "SignInCodes",
     "hash_secret",
     "header_key",
     "new_key",

@@ -16,6 +16,7 @@ from tokenhouse.api.openapi import OpenApi
 from tokenhouse.api.router import Router
 from tokenhouse.api.routes import ROUTES, ApiRoute, Name, by_path
 from tokenhouse.api.server import Server, ServerSettings, listen, uvicorn_server
+from tokenhouse.api.sign_in import SignIn
 from tokenhouse.api.status import Status
 from tokenhouse.api.totals import Totals
 
@@ -42,6 +43,7 @@ __all__ = [
     "Send",
     "Server",
     "ServerSettings",
+    "SignIn",
     "Status",
     "Totals",
     "by_path",

@@ -20,6 +20,7 @@ Name = Literal[
     "postings",
     "generations",
     "redeem",
+    "sign_in",
     "credits",
     "key",
     "health",
@@ -92,6 +93,12 @@ ROUTES: tuple[ApiRoute, ...] = (
         "POST",
         "/api/v1/credits/redeem",
         'A voucher becomes credit (`{"code": "TH-…"}`), once.',
+    ),
+    ApiRoute(
+        "sign_in",
+        "POST",
+        "/api/v1/sign-in",
+        'The one-time code that `serve` printed becomes its key (`{"code": "XXXX-…"}`), once.',
     ),
     ApiRoute(
         "postings",
