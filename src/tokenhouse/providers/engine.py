@@ -61,7 +61,7 @@ from tokenhouse.providers.engine_words import (
 )
 from tokenhouse.providers.failures import UNREACHABLE, transport_failure
 from tokenhouse.transport import Answer, Client, Origin, TransportError, header_block
-from tokenhouse.wire import sse
+from tokenhouse.wire import OPENAI_NAME_MOST, asked_of, sse
 
 CHOICES_MAX: Final = 16
 """Most choices (``n``) one request may have here; they run one after another."""
@@ -200,6 +200,7 @@ class EngineAttempt:
         self._prompt = prompt
         self._constraint = constraint
         self._conversation = call.request.conversation()
+        self._names = asked_of(self._conversation, name_most=OPENAI_NAME_MOST).names
         self._max_tokens = self._fit(call, len(prompt), engine.n_ctx)
         self._choice = 0
         self._answer: Answer | None = None
@@ -330,7 +331,8 @@ class EngineAttempt:
                 case EngineText():
                     events.append(TextDelta(event.text, self._choice, count, probs))
                 case CallStart():
-                    events.append(CallStarted(event.index, event.id, event.name, self._choice))
+                    name = self._names.get(event.name, event.name)
+                    events.append(CallStarted(event.index, event.id, name, self._choice))
                     continue
                 case ArgumentsDelta():
                     events.append(CallDelta(event.index, event.text, self._choice, count))

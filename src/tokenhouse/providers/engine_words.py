@@ -46,6 +46,7 @@ from tokenhouse.engine import Conversation as EngineConversation
 from tokenhouse.engine import Sampling as EngineSampling
 from tokenhouse.errors import CallerError, ContextExceeded, TokenhouseError, UpstreamError
 from tokenhouse.providers.base import Call
+from tokenhouse.wire import OPENAI_NAME_MOST, safe_name
 
 
 def engine_conversation(conversation: Conversation, system: str | None) -> EngineConversation:
@@ -84,7 +85,8 @@ def _turn(message: Message, index: int) -> Turn:
             case TextPart():
                 texts.append(part.text)
             case CallPart():
-                calls.append(EngineCall(part.call.id, part.call.name, part.call.arguments))
+                name = safe_name(part.call.name, OPENAI_NAME_MOST)
+                calls.append(EngineCall(part.call.id, name, part.call.arguments))
             case ResultPart():
                 call_id = part.call_id
                 texts += [_said(inner, index) for inner in part.parts]
@@ -124,7 +126,9 @@ def _said(
 
 def _tool(tool: Tool) -> ToolSpec:
     return ToolSpec(
-        tool.name, msgspec.json.decode(tool.schema, type=dict[str, object]), tool.description
+        safe_name(tool.name, OPENAI_NAME_MOST),
+        msgspec.json.decode(tool.schema, type=dict[str, object]),
+        tool.description,
     )
 
 

@@ -8,7 +8,7 @@ from tokenhouse.wire import anthropic_messages, openai_chat, openai_completions,
 from tokenhouse.wire.asked import NOTHING_ASKED, Asked, asked_of
 from tokenhouse.wire.body import body_key
 from tokenhouse.wire.errors import error_body, retry_after_seconds
-from tokenhouse.wire.tool_ids import ANTHROPIC_NAME_MOST, OPENAI_NAME_MOST
+from tokenhouse.wire.tool_ids import ANTHROPIC_NAME_MOST, OPENAI_NAME_MOST, safe_name
 
 __all__ = [
     "ANTHROPIC_NAME_MOST",
@@ -22,5 +22,6 @@ __all__ = [
     "openai_chat",
     "openai_completions",
     "retry_after_seconds",
+    "safe_name",
     "sse",
 ]

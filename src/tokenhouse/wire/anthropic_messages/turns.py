@@ -49,16 +49,14 @@ class Marks:
         self._skipped = max(0, total - CACHES_MOST)
 
     def put(self, block: Json, cache: CacheTtl | None) -> Json:
-        """Mark ``block`` when ``cache`` says so; returns it."""
+        """Mark ``block`` when ``cache`` says so; returns it. For five minutes always: an hour has a
+        price of its own, which only the lossless lane knows."""
         if cache is None:
             return block
         if self._skipped:
             self._skipped -= 1
             return block
-        control: Json = {"type": "ephemeral"}
-        if cache != "5m":
-            control["ttl"] = cache
-        block["cache_control"] = control
+        block["cache_control"] = {"type": "ephemeral"}
         return block
 
 

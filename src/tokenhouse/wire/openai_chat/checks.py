@@ -29,11 +29,13 @@ _UNBOUNDED: Final = 2**40
 
 
 class Facts(Struct):
-    """What one walk over a body finds out. ``extra_bytes``: text that stands in no byte of the body;
+    """What one walk over a body finds out. ``input_characters``: calls' arguments, which a template may
+    write longer. ``extra_bytes``: text that stands in no byte of the body;
     ``priced``: priced words that stand below the top level."""
 
     images: int = 0
     data_url_characters: int = 0
+    input_characters: int = 0
     extra_bytes: int = 0
     has_system: bool = False
     has_opaque: bool = False
@@ -87,7 +89,7 @@ def _check_messages(messages: list[ChatMessage], facts: Facts) -> None:
         elif role == "assistant":
             _check_assistant(position, message, facts)
             if message.tool_calls:
-                open_calls.update(_call_ids(position, message))
+                open_calls.update(_call_ids(position, message, facts))
             if message.function_call is not None:
                 open_functions.add(message.function_call.name)
         elif role in ("system", "developer"):
@@ -145,7 +147,7 @@ def _check_parts(position: int, parts: list[ContentPart], facts: Facts) -> None:
             facts.note_cache(part.cache_control)
 
 
-def _call_ids(position: int, message: ChatMessage) -> set[str]:
+def _call_ids(position: int, message: ChatMessage, facts: Facts) -> set[str]:
     ids: set[str] = set()
     for index, call in enumerate(message.tool_calls or ()):
         path = f"messages[{position}].tool_calls[{index}]"
@@ -155,6 +157,8 @@ def _call_ids(position: int, message: ChatMessage) -> set[str]:
             )
         if call.function is None and call.type in (None, "function"):
             raise missing(f"{path}.function")
+        if call.function is not None and call.function.arguments is not None:
+            facts.input_characters += len(call.function.arguments)
         ids.add(call.id)
     return ids
 

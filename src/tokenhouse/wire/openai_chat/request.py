@@ -52,6 +52,7 @@ def parse(body: bytes, *, default_model: str = "") -> ChatRequest:
     schema_bytes = 0
     if shape.tools or shape.functions or shape.response_format:
         schema_bytes = sum(len(memoryview(raw[name])) for name in _SCHEMAS if name in raw)
+    text_bytes = len(body) - schema_bytes - facts.input_characters - facts.data_url_characters
     stream = shape.stream if shape.stream is not None else shape.streaming
     options = shape.stream_options
     parsed = Parsed(shape, raw, facts)
@@ -62,8 +63,8 @@ def parse(body: bytes, *, default_model: str = "") -> ChatRequest:
         fields=frozenset(raw),
         conversation=parsed.conversation,
         sizes=Sizes(
-            len(body) - schema_bytes - facts.data_url_characters + facts.extra_bytes,
-            schema_bytes,
+            text_bytes + facts.extra_bytes,
+            schema_bytes + facts.input_characters,
             facts.images,
         ),
         stream=stream is True,
