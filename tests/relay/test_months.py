@@ -45,3 +45,16 @@ def test_whatever_way_the_clock_jumps_the_month_is_that_of_now(times: list[int])
         assert due is not None
         assert due.period == datetime.fromtimestamp(now / 1000, UTC).strftime("%Y-%m")
         assert now < due.ends_ms
+
+
+def test_plans_of_one_month_are_each_told_their_own_right_and_told_it_alike() -> None:
+    months = Months()
+    large = Plan(name="large", monthly_grant=5 * 10**9)
+    first, other = months.grant_due(FREE, ms(2026, 11, 1)), months.grant_due(large, ms(2026, 11, 2))
+    assert first is not None
+    assert other is not None
+    assert (first.amount, other.amount) == (10**9, 5 * 10**9)
+    assert months.grant_due(FREE, ms(2026, 11, 30, 23, 59, 59)) is first
+    later = months.grant_due(large, ms(2026, 12, 1))
+    assert later is not None
+    assert later.period == "2026-12"
