@@ -14,6 +14,7 @@ import pytest
 
 from tests.acceptance.asking import chat, http, receipt
 from tests.support.house import Running, upstream_house
+from tokenhouse.access import KeyChange
 from tokenhouse.errors import CallerError
 
 DOLLAR = 10**9
@@ -93,6 +94,22 @@ async def test_a_key_tells_what_it_has_spent_itself(tmp_path: Path) -> None:
         narrow = exact(await client.get("/api/v1/key", headers=as_key(poor)))["data"]
         assert narrow["is_free_tier"] is True
         assert narrow["rate_limit"]["requests"] == 3
+
+
+async def test_a_key_tells_how_much_of_its_cap_is_left(tmp_path: Path) -> None:
+    async with upstream_house(tmp_path) as (running, _), http(running) as client:
+        billing = running.house.billing
+        (key,) = await billing.keys(running.account.id)
+        await billing.change_key(
+            key.id, KeyChange(day_cap=2 * DOLLAR, month_cap=5 * DOLLAR, requests_per_minute=7)
+        )
+        assert (await chat(client)).status_code == 200
+        data = exact(await client.get("/api/v1/key"))["data"]
+        assert nano(data["limit"]) == 2 * DOLLAR
+        assert nano(data["limit_remaining"]) == 2 * DOLLAR - await spent(running)
+        assert data["limit_reset"] == "daily"
+        assert data["limits"]["month_cap"] == 5 * DOLLAR
+        assert data["rate_limit"]["requests"] == 7
 
 
 async def test_a_generation_has_openrouters_fields_and_says_how_it_went(tmp_path: Path) -> None:

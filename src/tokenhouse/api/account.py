@@ -141,7 +141,11 @@ class Account:
             raise CallerError("This key is gone.", status=404, code="key_not_found")
         spent = await self._billing.spending(caller.account, caller.key)
         funds = await self._billing.funds(caller.account)
-        per_minute = self._catalogue().plan(caller.plan).requests_per_minute
+        both = (
+            self._catalogue().plan(caller.plan).requests_per_minute,
+            key.limits.requests_per_minute,
+        )
+        per_minute = min((most for most in both if most is not None), default=None)
         data = _key_json(key, spent, paid=funds.paid, requests_per_minute=per_minute)
         data["account"] = {
             "id": caller.account,
@@ -236,12 +240,14 @@ class Account:
 def _key_json(
     key: Key, spent: Spending, *, paid: bool, requests_per_minute: int | None
 ) -> dict[str, Any]:
-    """A key in OpenRouter's words. ``rate_limit.requests``: -1 is no limit."""
+    """A key in OpenRouter's words. ``rate_limit.requests``: -1 is no limit. ``limit`` is the cap (of
+    the day or the month) that is nearer; both stand in ``limits``, in nanodollars."""
+    limit, remaining, reset = _cap(key, spent)
     return {
         "label": key.name or f"sk-th-…{key.hint}",
-        "limit": None,
-        "limit_remaining": None,
-        "limit_reset": None,
+        "limit": limit,
+        "limit_remaining": remaining,
+        "limit_reset": reset,
         "include_byok_in_limit": False,
         "usage": usd(spent.total),
         "usage_daily": usd(spent.day),
@@ -259,12 +265,26 @@ def _key_json(
         "rate_limit": {
             "requests": -1 if requests_per_minute is None else requests_per_minute,
             "interval": "60s",
-            "note": "requests of the whole account in any 60 seconds; -1 is no limit",
+            "note": "requests in any 60 seconds, of this key or its whole account; -1 is no limit",
         },
+        "limits": key.limits,
         "id": key.id,
         "hint": key.hint,
         "created_at": export.utc(key.created_ms),
     }
+
+
+def _cap(key: Key, spent: Spending) -> tuple[msgspec.Raw | None, msgspec.Raw | None, str | None]:
+    """→ (cap, what is left of it, when it begins anew) of the cap that is nearer; None without one."""
+    caps = (
+        (key.limits.day_cap, spent.day, "daily"),
+        (key.limits.month_cap, spent.month, "monthly"),
+    )
+    left = [(cap - used, cap, reset) for cap, used, reset in caps if cap is not None]
+    if not left:
+        return None, None, None
+    remaining, cap, reset = min(left)
+    return usd(cap), usd(max(0, remaining)), reset
 
 
 def _address(scope: Scope) -> str:

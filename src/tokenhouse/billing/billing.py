@@ -21,6 +21,7 @@ from tokenhouse.billing.voucher import code_digest, new_code, not_a_voucher
 from tokenhouse.clock import Clock
 from tokenhouse.errors import CallerError
 from tokenhouse.ledger import Account, AccountState, Credited, Ledger
+from tokenhouse.money import AMOUNT_MAX
 
 VOUCHERS_MAX = 10_000
 IDEMPOTENCY_KEY_MAX = 255
@@ -158,7 +159,7 @@ class Billing(Reading):
         the lot's id is the key, or a fresh one."""
         if not 1 <= count <= VOUCHERS_MAX:
             raise CallerError(f"a lot has 1 … {VOUCHERS_MAX} vouchers", param="count")
-        if amount < 1:
+        if not 1 <= amount <= AMOUNT_MAX:
             raise CallerError("a voucher is worth more than 0", param="amount")
         now_ms = self._clock.now_ms()
         if expires_ms is not None and expires_ms <= now_ms:
