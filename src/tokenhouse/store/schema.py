@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ from tokenhouse.errors import HouseError
 from tokenhouse.store.sql import Migration, migrations
 
 Durability = Literal["process", "power"]
+Connect = Callable[[Path, Durability], sqlite3.Connection]
 
 APPLICATION_ID = 0x546F6B48
 """Marks a file as ours (``TokH``), so that no other program's database is ever migrated."""
@@ -21,7 +23,8 @@ _OLDEST_SQLITE = (3, 37, 0)
 def connect(path: Path, durability: Durability = "process") -> sqlite3.Connection:
     """A connection in our settings: WAL, autocommit, no checkpoint on commit, patient when busy.
 
-    ``process`` survives kill -9 (synchronous NORMAL), ``power`` also power loss (FULL).
+    ``process`` survives kill -9 (synchronous NORMAL), ``power`` also power loss: FULL syncs the log with
+    every commit, and ``fullfsync`` makes that reach the disk where a sync alone does not (macOS).
     """
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise HouseError(
@@ -35,6 +38,9 @@ def connect(path: Path, durability: Durability = "process") -> sqlite3.Connectio
         db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(f"PRAGMA synchronous = {'NORMAL' if durability == 'process' else 'FULL'}")
+        if durability == "power":
+            db.execute("PRAGMA fullfsync = 1")
+            db.execute("PRAGMA checkpoint_fullfsync = 1")
         db.execute("PRAGMA wal_autocheckpoint = 0")
         db.execute("PRAGMA cache_size = -16000")
     except sqlite3.Error as error:

@@ -57,13 +57,19 @@ class SqliteStore(Office):
     """
 
     def __init__(
-        self, path: Path, *, clock: Clock, durability: schema.Durability = "process"
+        self,
+        path: Path,
+        *,
+        clock: Clock,
+        durability: schema.Durability = "process",
+        connect: schema.Connect = schema.connect,
     ) -> None:
+        """``connect`` opens the connections that write."""
         self.path = path
         self.lease = ""
         """This process's lease; empty when it does not serve."""
         self._clock = clock
-        self._durability: schema.Durability = durability
+        self._connect = partial(connect, path, durability)
         self._lock = DirectoryLock(path.parent)
         self._windows = Windows()
         self._codec = ReceiptCodec()
@@ -254,7 +260,7 @@ class SqliteStore(Office):
     async def _open(self, serve: bool) -> _Running:
         if serve:
             self._lock.take()
-        running = _Running(self.path, self._durability, self._clock, self._windows)
+        running = _Running(self.path, self._connect, self._clock, self._windows)
         try:
             await asyncio.to_thread(schema.migrate, running.connections[0], self.path)
             beat: Callable[[Batch], object] | None = None
@@ -277,10 +283,13 @@ class _Running:
     """What exists between start and stop."""
 
     def __init__(
-        self, path: Path, durability: schema.Durability, clock: Clock, windows: Windows
+        self,
+        path: Path,
+        connect: Callable[[], sqlite3.Connection],
+        clock: Clock,
+        windows: Windows,
     ) -> None:
         sql = statements()
-        connect = partial(schema.connect, path, durability)
         written = connect()
         read, called = schema.connect_reader(path), schema.connect_reader(path)
         self.connections = (written, read, called)
