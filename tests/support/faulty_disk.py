@@ -97,9 +97,7 @@ class Disk:
         self._library.sqlite3_vfs_unregister(ctypes.byref(self._own))
         self._library.sqlite3_vfs_register(self._real, 1)
 
-    def _open(
-        self, vfs: int, name: int, file: int, flags: int, out_flags: object
-    ) -> int:
+    def _open(self, vfs: int, name: int, file: int, flags: int, out_flags: object) -> int:
         del vfs
         result = self._real_open(
             ctypes.cast(self._real, ctypes.c_void_p).value, name, file, flags, out_flags
