@@ -70,6 +70,7 @@ class SqliteStore(Office):
         """This process's lease; empty when it does not serve."""
         self._clock = clock
         self._connect = partial(connect, path, durability)
+        self._inline = durability == "process"
         self._lock = DirectoryLock(path.parent)
         self._windows = Windows()
         self._codec = ReceiptCodec()
@@ -260,7 +261,9 @@ class SqliteStore(Office):
     async def _open(self, serve: bool) -> _Running:
         if serve:
             self._lock.take()
-        running = _Running(self.path, self._connect, self._clock, self._windows)
+        running = _Running(
+            self.path, self._connect, self._clock, windows=self._windows, inline=self._inline
+        )
         try:
             await asyncio.to_thread(schema.migrate, running.connections[0], self.path)
             beat: Callable[[Batch], object] | None = None
@@ -287,7 +290,9 @@ class _Running:
         path: Path,
         connect: Callable[[], sqlite3.Connection],
         clock: Clock,
+        *,
         windows: Windows,
+        inline: bool,
     ) -> None:
         sql = statements()
         written = connect()
@@ -300,7 +305,7 @@ class _Running:
             clock,
             windows=windows,
             wal=self.checkpointer,
-            inline=durability == "process",
+            inline=inline,
         )
         self.reader = Reader()
         self.reads = Reads(read, sql)
