@@ -3,95 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+import signal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import openai
 import pytest
 
 from tests.acceptance.asking import HELLO, chat
+from tests.acceptance.pacing import PLANS, as_one_on, asked, begin, gated, until, waiting
+from tests.acceptance.test_crash import served
 from tests.support import answers, replies
-from tests.support.house import Running, upstream_house
+from tests.support.house import UPSTREAM_ROWS, upstream_house
 from tests.support.upstream import Upstream
-
-PLANS = """
-[plans.lined]
-concurrent_requests = 2
-queue_depth = 3
-
-[plans.hasty]
-concurrent_requests = 1
-queue_depth = 3
-queue_wait_s = 0.2
-
-[plans.crowd]
-concurrent_requests = 1
-queue_depth = 600
-queue_wait_s = 600
-
-[plans.minute]
-requests_per_minute = 3
-tokens_per_minute = 30000
-
-[plans.usual]
-requests_per_minute = 60
-tokens_per_minute = 200000
-concurrent_requests = 5
-
-[[models]]
-id = "acme/coder"
-name = "Coder"
-context_length = 200000
-max_output_tokens = 64000
-price = { input = "0.35", output = "0.56" }
-routes = [ { provider = "up", model = "m" } ]
-"""
-
-
-@asynccontextmanager
-async def as_one_on(
-    running: Running, plan: str, connections: int = 100
-) -> AsyncGenerator[httpx.AsyncClient]:
-    """A client of a new account on ``plan``."""
-    key = await running.account_with(10**12, plan)
-    limits = httpx.Limits(max_connections=connections)
-    async with httpx.AsyncClient(
-        base_url=running.url,
-        headers={"authorization": f"Bearer {key}"},
-        timeout=60,
-        limits=limits,
-    ) as client:
-        yield client
-
-
-def gated(gate: asyncio.Event, text: str = "done") -> replies.Reply:
-    return replies.stream([answers.role(), gate, answers.text(text), answers.end()])
-
-
-def begin(client: httpx.AsyncClient, text: str) -> asyncio.Task[httpx.Response]:
-    messages = [{"role": "user", "content": text}]
-    return asyncio.ensure_future(chat(client, messages=messages, stream=True))
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Wait for what no socket tells."""
-    for _ in range(4000):
-        if holds():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("it never came to hold")
-
-
-async def waiting(running: Running, count: int) -> None:
-    """Until ``count`` requests stand in line."""
-    await until(lambda: len(running.house.relay.waiting) == count)
-
-
-def asked(up: Upstream) -> list[Any]:
-    return [cast(Any, seen.json)["messages"][-1]["content"] for seen in up.requests]
+from tokenhouse.clock import SystemClock
+from tokenhouse.store import SqliteStore
 
 
 async def test_over_the_concurrency_requests_wait_in_order_and_the_next_gets_429(
@@ -302,3 +229,37 @@ async def test_a_wrong_key_in_the_body_counts_against_its_address(tmp_path: Path
             assert right.status_code == 429, "a key never seen before is not looked up either"
         assert up.requests == []
         await running.clean()
+
+
+async def test_a_server_that_is_told_to_stop_ends_what_runs_and_refuses_what_waits(
+    tmp_path: Path,
+) -> None:
+    async with Upstream() as up:
+        bounds = 'monthly_grant = "5.00"\nconcurrent_requests = 1\nqueue_depth = 2\n'
+        rows = UPSTREAM_ROWS.format(url=up.url).replace('monthly_grant = "0.00"\n', bounds)
+        (tmp_path / "tokenhouse.toml").write_text(rows)
+        gate = asyncio.Event()
+        up.script(gated(gate))
+        async with served(tmp_path) as (process, url, key):
+            headers = {"authorization": f"Bearer {key}"}
+            async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
+                first = begin(client, "first")
+                await up.wait_requests(1)
+                second = begin(client, "second")
+                for _ in range(4000):
+                    if "tokenhouse_requests_waiting 1" in (await client.get("/metrics")).text:
+                        break
+                    await asyncio.sleep(0.005)
+                process.send_signal(signal.SIGTERM)
+                refused = await second
+                assert refused.status_code == 503
+                assert refused.json()["error"]["code"] == "shutting_down"
+                gate.set()
+                assert (await first).status_code == 200
+            assert await process.wait() == 0
+        assert len(up.requests) == 1
+        store = SqliteStore(tmp_path / "tokenhouse.db", clock=SystemClock())
+        await store.start(serve=False)
+        verification = await store.verify()
+        await store.stop()
+        assert (verification.errors, verification.open_holds) == ((), 0)

@@ -10,7 +10,7 @@ from typing import Any
 import anthropic
 import pytest
 
-from tests.acceptance.test_limits import PLANS, gated, until
+from tests.acceptance.pacing import PLANS, gated, until
 from tests.support import answers, replies
 from tests.support.house import Running, upstream_house
 
