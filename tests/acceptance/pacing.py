@@ -33,6 +33,14 @@ queue_wait_s = 600
 requests_per_minute = 3
 tokens_per_minute = 30000
 
+[plans.tight]
+tokens_per_minute = 4000
+
+[plans.single]
+requests_per_minute = 5
+tokens_per_minute = 30000
+concurrent_requests = 1
+
 [plans.usual]
 requests_per_minute = 60
 tokens_per_minute = 200000

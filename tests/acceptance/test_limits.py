@@ -129,6 +129,54 @@ async def test_answers_and_refusals_tell_what_is_left_of_the_minute(tmp_path: Pa
         await running.clean()
 
 
+async def test_parallel_streams_can_not_pass_the_tokens_of_a_minute(tmp_path: Path) -> None:
+    """Row 58 of what gateways got wrong: tokens are reserved before, and streams count after."""
+    async with upstream_house(tmp_path, PLANS) as (running, up):
+        gate = asyncio.Event()
+        used = answers.usage_chunk(100, 150)
+        up.always(replies.stream([answers.role(), gate, answers.text("x"), answers.end(), used]))
+        async with as_one_on(running, "tight") as client:
+            posts = [
+                asyncio.ensure_future(chat(client, stream=True, max_tokens=500)) for _ in range(30)
+            ]
+            totals = running.house.relay.totals
+            await until(lambda: totals.admitted + totals.refused == 30)
+            assert 1 <= totals.admitted <= 4000 // 500
+            gate.set()
+            done = await asyncio.gather(*posts)
+            assert sum(answer.status_code == 200 for answer in done) == totals.admitted
+            assert sum(answer.status_code == 429 for answer in done) == totals.refused
+            await running.until_no_hold()
+            served = totals.admitted
+            after = await chat(client, max_tokens=500, stream=True)
+            left = int(after.headers["x-ratelimit-remaining-tokens"])
+            reserved = 4000 - 250 * served - left
+            assert 500 < reserved < 700, "what was reserved came back, what was used did not"
+        await running.until_no_hold()
+
+
+async def test_a_request_refused_for_concurrency_takes_nothing_from_the_minute(
+    tmp_path: Path,
+) -> None:
+    """Row 59 of what gateways got wrong: all limits are taken, or none is."""
+    async with upstream_house(tmp_path, PLANS) as (running, up):
+        gate = asyncio.Event()
+        up.script(gated(gate))
+        async with as_one_on(running, "single") as client:
+            first = begin(client, "first")
+            await up.wait_requests(1)
+            left: set[str] = set()
+            for _ in range(10):
+                refused = await chat(client)
+                assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+                left.add(refused.headers["x-ratelimit-remaining-requests"])
+            assert left == {"4"}
+            gate.set()
+            await first
+            assert (await chat(client)).headers["x-ratelimit-remaining-requests"] == "3"
+        await running.until_no_hold()
+
+
 async def test_a_request_that_no_minute_can_hold_is_told_so_and_not_retried(
     tmp_path: Path,
 ) -> None:
