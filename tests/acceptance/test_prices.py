@@ -15,9 +15,8 @@ import pytest
 
 from tests.acceptance.asking import HELLO, chat, http, receipt
 from tests.support import answers, replies
-from tests.support.house import Running, upstream_house
+from tests.support.house import Running, reload, upstream_house
 from tokenhouse.catalogue import ceiling
-from tokenhouse.config import load
 from tokenhouse.wire import anthropic_messages, openai_chat
 
 TIERED = """
@@ -153,7 +152,7 @@ async def test_a_price_that_changes_while_a_request_runs_is_not_its_price(tmp_pa
         up.script(replies.stream([answers.role(), answers.text("a b"), gate, *tail]))
         asked = asyncio.create_task(chat(client, model="acme/named", stream=True))
         await up.wait_requests(1)
-        _reload(running, ('input = "1"', 'input = "3"'))
+        reload(running, ('input = "1"', 'input = "3"'))
         up.script(says(100, 2))
         after = await receipt(client, await chat(client, model="acme/named"))
         gate.set()
@@ -165,7 +164,7 @@ async def test_a_price_that_changes_while_a_request_runs_is_not_its_price(tmp_pa
         history = await house.prices.history("acme/named")
         assert [row.price for row in history] == [old, new]
         assert (await house.prices.version(old.version)).price.input == 1_000_000
-        _reload(running)  # nothing changed: nothing is written
+        reload(running)  # nothing changed: nothing is written
         assert await house.prices.history("acme/named") == history
         await running.clean()
 
@@ -198,19 +197,20 @@ async def test_what_cannot_be_afforded_is_told_in_the_fields_words_with_true_num
         await running.clean()
 
 
+@pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize(("asked", "afforded", "sent"), [(1000, 256, 256), (100, 100, 100)])
 async def test_max_tokens_is_lowered_to_what_is_afforded_and_never_below_256_or_what_is_asked(
-    tmp_path: Path, asked: int, afforded: int, sent: int
+    tmp_path: Path, asked: int, afforded: int, sent: int, stream: bool
 ) -> None:
     async with upstream_house(tmp_path, TIERED) as (running, up), http(running) as client:
-        prompt = held(running, max_tokens=asked)
+        prompt = held(running, max_tokens=asked, stream=stream)
         secret = await running.account_with(prompt + afforded * OUTPUT)
-        got = await ask_as(client, secret, max_tokens=asked)
+        got = await ask_as(client, secret, max_tokens=asked, stream=stream)
         assert got.status_code == 200
         assert up.requests[0].json["max_tokens"] == sent
         assert got.headers.get("x-tokenhouse-max-tokens") == (str(sent) if sent < asked else None)
         less = await running.account_with(prompt + (afforded - 1) * OUTPUT)
-        refused = await ask_as(client, less, max_tokens=asked)
+        refused = await ask_as(client, less, max_tokens=asked, stream=stream)
         assert refused.status_code == 402
         await running.clean()
 
@@ -297,20 +297,3 @@ async def test_fifty_at_once_on_one_balance_never_overdraw_it(tmp_path: Path) ->
         balance = await running.house.billing.balance(running.keys[secret])
         assert (sum(row.cost for row in rows), balance.balance) == (each * 37, 0)
         await running.clean()
-
-
-def _reload(running: Running, *changes: tuple[str, str]) -> None:
-    """Read the settings again, as SIGHUP does, with ``changes`` made to the file."""
-    file = running.data_dir / "tokenhouse.toml"
-    text = file.read_text()
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    file.write_text(text)
-    config = load(
-        file,
-        running.data_dir,
-        default_data_dir=running.data_dir,
-        environ={"UPSTREAM_KEY": "sk-upstream"},
-    )
-    running.house.reload(config)

@@ -17,7 +17,7 @@ import pytest
 
 from tests.acceptance.asking import HELLO, http
 from tests.support import answers, replies
-from tests.support.house import Running, upstream_house
+from tests.support.house import Running, reload, upstream_house
 from tests.support.upstream import Upstream
 from tokenhouse.clock import ManualClock
 
@@ -212,6 +212,43 @@ async def test_grants_pay_before_credit_and_credit_outlives_them(tmp_path: Path)
         clock.set_wall(ms(2026, 12, 15))
         cost = await asker.paid()
         assert await asker.balance() == DOLLAR - cost
+
+
+async def test_the_first_requests_of_a_month_at_once_bring_one_grant(tmp_path: Path) -> None:
+    clock = ManualClock(ms(2026, 11, 1))
+    async with asking(tmp_path, clock) as asker:
+        await asker.join("small")
+        got = await asyncio.gather(*(asker.ask() for _ in range(20)))
+        assert {answer.status_code for answer in got} == {200}
+        rows = await asker.running.house.billing.receipts(asker.account)
+        spent = sum(row.cost for row in rows)
+        assert await asker.grants() == {"2026-11": (DOLLAR, DOLLAR - spent)}
+        assert await asker.balance() == DOLLAR - spent
+
+
+async def test_a_grant_that_the_settings_raise_comes_with_the_next_request(tmp_path: Path) -> None:
+    clock = ManualClock(ms(2026, 11, 5))
+    async with asking(tmp_path, clock) as asker:
+        await asker.join("small")
+        spent = await asker.paid()
+        reload(asker.running, ('monthly_grant = "1.00"', 'monthly_grant = "2.00"'))
+        spent += await asker.paid()
+        assert await asker.grants() == {"2026-11": (2 * DOLLAR, 2 * DOLLAR - spent)}
+        reload(asker.running, ('monthly_grant = "2.00"', 'monthly_grant = "0.50"'))
+        spent += await asker.paid()
+        assert await asker.balance() == 2 * DOLLAR - spent
+
+
+async def test_accounts_of_a_plan_that_the_settings_drop_are_on_the_default_plan(
+    tmp_path: Path,
+) -> None:
+    clock = ManualClock(ms(2026, 11, 5))
+    async with asking(tmp_path, clock) as asker:
+        await asker.join("trial", DOLLAR)
+        reload(asker.running, ("[plans.trial]", "[plans.default]"))
+        for _ in range(2):
+            assert await asker.paid(model="acme/echo:free") == 0
+        assert (await asker.ask("acme/echo:free")).status_code == 429
 
 
 async def test_a_refused_request_brings_no_grant(tmp_path: Path) -> None:

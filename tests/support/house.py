@@ -158,6 +158,19 @@ async def anthropic_house(
             yield running, up
 
 
+def reload(running: Running, *changes: tuple[str, str]) -> None:
+    """Read the settings again, as SIGHUP does, with ``changes`` (old, new) made to the file."""
+    file = running.data_dir / "tokenhouse.toml"
+    text = file.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
+    environ = {"UPSTREAM_KEY": "sk-upstream"}
+    data = running.data_dir
+    running.house.reload(load(file, data, default_data_dir=data, environ=environ))
+
+
 async def _furnish(house: House, url: str, credit: int, data_dir: Path) -> Running:
     billing = house.billing
     known = [account for account in await billing.accounts() if account.name == "tester"]
