@@ -1,0 +1,159 @@
+"""Claude Code itself, from npm, does a scripted task through a house: reads a file, runs a command, answers.
+
+It runs in a home of its own with a key of this house's, telemetry off, and everything on the loopback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tests.acceptance.messaging import KINDS, Kind, house
+from tests.parts import missing
+from tests.source import ROOT
+from tests.support import answers, replies
+from tests.support import anthropic_answers as native
+from tests.support.house import Running
+from tests.support.replies import Json, Reply
+from tests.support.upstream import Seen
+
+pytestmark = pytest.mark.long
+
+PATIENCE_S = 120.0
+ANSWER = "The file says hello, and the command says forty-two."
+_INSTALLED = ROOT / ".cache" / "clients" / "node_modules" / ".bin" / "claude"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_it_reads_a_file_runs_a_command_and_answers(tmp_path: Path, kind: Kind) -> None:
+    claude = _program()
+    project = tmp_path / "project"
+    project.mkdir()
+    (tmp_path / "home").mkdir()
+    (project / "note.txt").write_text("hello from the file\n")
+    async with house(kind, tmp_path / "house") as (running, up):
+        up.default = _scripted(kind, project)
+        told = await _run(claude, running, project, tmp_path / "home")
+        assert told["is_error"] is False, told
+        assert told["result"] == ANSWER
+        results = "".join(seen.body.decode() for seen in up.requests)
+        assert "hello from the file" in results
+        assert "42" in results
+        receipts = await running.house.billing.receipts(running.account.id)
+        assert len(receipts) >= 3
+        assert {row.outcome for row in receipts} == {"finished"}
+        await running.until_no_hold()
+
+
+def _program() -> Path:
+    found = shutil.which("claude")
+    if found is not None:
+        return Path(found)
+    if not _INSTALLED.exists():
+        missing(
+            "Claude Code is not installed: npm install --prefix .cache/clients "
+            "@anthropic-ai/claude-code"
+        )
+    return _INSTALLED
+
+
+async def _run(claude: Path, running: Running, project: Path, home: Path) -> dict[str, Any]:
+    process = await asyncio.create_subprocess_exec(
+        *(str(claude), "-p", "Read note.txt and compute six times seven."),
+        *("--output-format", "json", "--allowedTools", "Read,Bash"),
+        cwd=project,
+        env=_environment(running, home),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            out, err = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+    assert out, err.decode()
+    return cast(dict[str, Any], json.loads(out))
+
+
+def _environment(running: Running, home: Path) -> dict[str, str]:
+    models = ("ANTHROPIC_MODEL", "ANTHROPIC_DEFAULT_HAIKU_MODEL", "ANTHROPIC_DEFAULT_SONNET_MODEL")
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": str(home),
+        "NO_PROXY": "*",
+        "ANTHROPIC_BASE_URL": running.url,
+        "ANTHROPIC_API_KEY": running.key,
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "CLAUDE_CODE_MAX_OUTPUT_TOKENS": "4000",
+        "DISABLE_AUTOUPDATER": "1",
+        "DISABLE_TELEMETRY": "1",
+        **dict.fromkeys((*models, "ANTHROPIC_DEFAULT_OPUS_MODEL"), "acme/echo"),
+    }
+
+
+def _scripted(kind: Kind, project: Path) -> Any:
+    """An upstream that knows how far the task is by the results in the conversation."""
+
+    def reply(seen: Seen) -> Reply:
+        if seen.path.partition("?")[0].endswith("/count_tokens"):
+            return native.default_reply(seen)
+        step = _results(seen.json)
+        if not seen.json.get("tools"):
+            return _text(kind, "A title")
+        if step == 0:
+            return _call(kind, "Read", {"file_path": str(project / "note.txt")}, step)
+        if step == 1:
+            return _call(kind, "Bash", {"command": "echo $((6*7))", "description": "x"}, step)
+        return _text(kind, ANSWER)
+
+    return reply
+
+
+def _results(body: Json) -> int:
+    found = 0
+    for message in cast(list[dict[str, Any]], body["messages"]):
+        if message["role"] == "tool":
+            found += 1
+        elif isinstance(message["content"], list):
+            blocks = cast(list[dict[str, Any]], message["content"])
+            found += sum(block.get("type") == "tool_result" for block in blocks)
+    return found
+
+
+def _text(kind: Kind, text: str) -> Reply:
+    if kind == "openai":
+        return answers.said_in_pieces([text])
+    pieces = [native.started(), *native.text(0, text), native.ended(9), native.stopped()]
+    return native.stream(pieces)
+
+
+def _call(kind: Kind, name: str, arguments: Json, step: int) -> Reply:
+    told = json.dumps(arguments)
+    if kind == "openai":
+        return replies.stream(
+            [
+                answers.role(content=None),
+                answers.call(0, id=f"call_{step}", name=name, arguments=""),
+                answers.call(0, arguments=told[:9]),
+                answers.call(0, arguments=told[9:]),
+                answers.end("tool_calls"),
+                answers.usage_chunk(900, 20),
+            ]
+        )
+    return native.stream(
+        [
+            native.started(),
+            *native.call(0, name, told[:9], told[9:], call_id=f"toolu_{step}"),
+            native.ended(20, "tool_use"),
+            native.stopped(),
+        ]
+    )
