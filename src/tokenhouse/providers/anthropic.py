@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from tokenhouse.chat import Conversation, Event, Request
+from msgspec import structs
+
+from tokenhouse.chat import Conversation, Event, ReasoningPart, RedactedPart, Request
 from tokenhouse.errors import CallerError, TokenhouseError, UpstreamError
 from tokenhouse.providers.base import Call, told
 from tokenhouse.providers.failures import transport_failure
@@ -120,17 +122,17 @@ class AnthropicProvider:
             await answer.aclose()
 
     async def open(self, call: Call) -> AnthropicPassing:
+        conversation = asked = None
         if not _is_native(call.request):
             conversation = told(call)
             asked = asked_of(conversation, name_most=ANTHROPIC_NAME_MOST)
-            return await self._open(call, _built_body(call, conversation), asked)
         try:
-            return await self._open(call, _passed_body(call))
+            return await self._open(call, _body(call, conversation), asked)
         except UpstreamError as error:
             if error.code != anthropic_messages.THINKING_SIGNATURE:
                 raise
         # Thinking that another endpoint minted: once more without it, as if it had been left out.
-        return await self._open(call, _passed_body(call, keep_thoughts=False))
+        return await self._open(call, _body(call, conversation, keep_thoughts=False), asked)
 
     async def aclose(self) -> None:
         """The client is shared; whoever made it closes it."""
@@ -222,7 +224,31 @@ def _is_native(request: Request) -> bool:
     return request.dialect == "anthropic_messages"
 
 
-def _passed_body(call: Call, *, keep_thoughts: bool = True) -> bytes:
+def _body(call: Call, conversation: Conversation | None, *, keep_thoughts: bool = True) -> bytes:
+    """``conversation``: of a translated request; without it the body goes as its client wrote it."""
+    if conversation is None:
+        return _passed_body(call, keep_thoughts=keep_thoughts)
+    return _built_body(call, conversation if keep_thoughts else _thoughtless(conversation))
+
+
+def _thoughtless(conversation: Conversation) -> Conversation:
+    return structs.replace(
+        conversation,
+        messages=tuple(
+            structs.replace(
+                message,
+                parts=tuple(
+                    part
+                    for part in message.parts
+                    if not isinstance(part, (ReasoningPart, RedactedPart))
+                ),
+            )
+            for message in conversation.messages
+        ),
+    )
+
+
+def _passed_body(call: Call, *, keep_thoughts: bool) -> bytes:
     return anthropic_messages.upstream_body(
         call.request,
         model=call.upstream_model,
