@@ -40,6 +40,9 @@ MAX_TOKENS_DEFAULT: Final = 4096
 
 _HEADERS_KEPT: Final = 64
 
+_NEWER_MOST: Final = 1000
+"""Models remembered that take neither sampling parameters nor a budget for thinking."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnthropicSettings:
@@ -65,6 +68,7 @@ class AnthropicProvider:
         self._limits = settings.limits
         self._priced = frozenset(settings.priced_words)
         self._key = settings.api_key
+        self._newer: set[str] = set()
         self._headers: dict[tuple[str, tuple[str, ...]], HeaderBlock] = {}
 
     @property
@@ -122,17 +126,33 @@ class AnthropicProvider:
             await answer.aclose()
 
     async def open(self, call: Call) -> AnthropicPassing:
-        conversation = asked = None
         if not _is_native(call.request):
-            conversation = told(call)
-            asked = asked_of(conversation, name_most=ANTHROPIC_NAME_MOST)
+            return await self._translated(call)
         try:
-            return await self._open(call, _body(call, conversation), asked)
+            return await self._open(call, _passed_body(call))
         except UpstreamError as error:
             if error.code != anthropic_messages.THINKING_SIGNATURE:
                 raise
         # Thinking that another endpoint minted: once more without it, as if it had been left out.
-        return await self._open(call, _body(call, conversation, keep_thoughts=False), asked)
+        return await self._open(call, _passed_body(call, keep_thoughts=False))
+
+    async def _translated(self, call: Call) -> AnthropicPassing:
+        """Once more where that mends it: without foreign thoughts, or in newer models' way."""
+        conversation = told(call)
+        asked = asked_of(conversation, name_most=ANTHROPIC_NAME_MOST)
+        newer = call.upstream_model in self._newer
+        try:
+            return await self._open(call, _built_body(call, conversation, newer=newer), asked)
+        except UpstreamError as error:
+            if error.code == anthropic_messages.THINKING_SIGNATURE:
+                conversation = _thoughtless(conversation)
+            elif not newer and _refuses_older_ways(error):
+                newer = True
+                if len(self._newer) < _NEWER_MOST:
+                    self._newer.add(call.upstream_model)
+            else:
+                raise
+        return await self._open(call, _built_body(call, conversation, newer=newer), asked)
 
     async def aclose(self) -> None:
         """The client is shared; whoever made it closes it."""
@@ -224,13 +244,6 @@ def _is_native(request: Request) -> bool:
     return request.dialect == "anthropic_messages"
 
 
-def _body(call: Call, conversation: Conversation | None, *, keep_thoughts: bool = True) -> bytes:
-    """``conversation``: of a translated request; without it the body goes as its client wrote it."""
-    if conversation is None:
-        return _passed_body(call, keep_thoughts=keep_thoughts)
-    return _built_body(call, conversation if keep_thoughts else _thoughtless(conversation))
-
-
 def _thoughtless(conversation: Conversation) -> Conversation:
     return structs.replace(
         conversation,
@@ -248,7 +261,7 @@ def _thoughtless(conversation: Conversation) -> Conversation:
     )
 
 
-def _passed_body(call: Call, *, keep_thoughts: bool) -> bytes:
+def _passed_body(call: Call, *, keep_thoughts: bool = True) -> bytes:
     return anthropic_messages.upstream_body(
         call.request,
         model=call.upstream_model,
@@ -259,14 +272,24 @@ def _passed_body(call: Call, *, keep_thoughts: bool) -> bytes:
     )
 
 
-def _built_body(call: Call, conversation: Conversation) -> bytes:
+def _built_body(call: Call, conversation: Conversation, *, newer: bool) -> bytes:
+    """``newer``: in the shape of the newer version, which newer models want under the older one too."""
     return anthropic_messages.build_upstream_body(
         conversation,
         model=call.upstream_model,
         max_tokens=_max_tokens(call),
         stream=True,
+        version=anthropic_messages.NEWER_VERSION if newer else anthropic_messages.FIRST_VERSION,
         defaults=default_fields(call.defaults),
     )
+
+
+def _refuses_older_ways(error: UpstreamError) -> bool:
+    """Is it a sampling parameter or a thinking budget that this model does not take?"""
+    return error.status == 400 and any(word in error.message for word in _OLDER_WAYS)
+
+
+_OLDER_WAYS: Final = ("temperature", "top_p", "top_k", "thinking.type", "thinking.enabled")
 
 
 def _count_body(call: Call) -> bytes:
