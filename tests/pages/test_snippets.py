@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.pages.houses import MODELS, ROWS, paged
-from tests.parts import NODE_MODULES, node_package, program
+from tests.parts import NODE_MODULES, node, node_package, program
 from tests.snippets import Snippet, snippets
 from tests.support.house import Running
 
@@ -52,7 +52,7 @@ async def execute(snippet: Snippet, running: Running, folder: Path, name: str) -
     if snippet.language == "javascript":
         path = folder / f"{name}.mjs"
         path.write_text(code)
-        return await run([program("node", "nodejs"), str(path)], folder)
+        return await run([node(), str(path)], folder)
     if snippet.language == "php":
         path = folder / f"{name}.php"
         path.write_text(code)

@@ -122,6 +122,16 @@ DESCRIBED: Final[Mapping[str, Described]] = {
     ),
     "key": Described("Account", "The key.", errors=_ASKED, key=True),
     "credits": Described("Account", "Credit, usage and balance.", errors=_ASKED, key=True),
+    "sign_in": Described(
+        "Account",
+        "The key that the code stood for.",
+        body="CodeBody",
+        errors={
+            "400": "The body is wrong.",
+            "401": "The code is not known, was used, or has ended.",
+            "429": "Too many wrong codes from this address.",
+        },
+    ),
     "redeem": Described(
         "Account",
         "The credit that it became.",
@@ -246,6 +256,11 @@ ANSWERS: Final[Mapping[str, Any]] = {
             "choices": {"type": "array", "items": {"type": "object"}},
             "usage": _USAGE,
         },
+    },
+    "CodeBody": {
+        "type": "object",
+        "required": ["code"],
+        "properties": {"code": {"type": "string", "description": "The code that `serve` printed."}},
     },
     "VoucherBody": {
         "type": "object",

@@ -13,7 +13,7 @@ from tokenhouse.pages.facts import CAPABILITIES, MODALITIES, Facts
 PAGE_LENGTH: Final = 40
 
 SORTS: Final = {
-    "": "As the operator put them",
+    "": "As listed",
     "name": "Name",
     "newest": "Newest first",
     "cheapest": "Cheapest first",

@@ -181,7 +181,11 @@ class Pages:
         if now >= self._figures_due:
             self._figures_due = now + FIGURES_S
             since = self._clock.now_ms() - DAY_MS
-            found = await self._billing.figures(since_ms=since)
+            try:
+                found = await self._billing.figures(since_ms=since)
+            except TokenhouseError as error:
+                log.warning("live figures can't be read; the last ones stay: %s", error)
+                return self._figures
             if found != self._figures:
                 self._figures = found
                 self._figures_number += 1

@@ -49,6 +49,7 @@ class Renderer:
         filters |= {
             "code": self.code,
             "markdown": self.markdown,
+            "inline": self.inline,
             "plain": self.plain,
             "yaml": _quoted,
             "json_data": json_data,
@@ -69,6 +70,10 @@ class Renderer:
         links to the web and to mail only."""
         html = self._markdown.render(text)
         return Markup(clean(html))
+
+    def inline(self, text: str) -> Markup:
+        """One sentence of Markdown, without a paragraph around it."""
+        return Markup(clean(self._markdown.renderInline(text)))
 
     def plain(self, text: str) -> str:
         """Markdown by others → its words alone, for a card."""

@@ -11,9 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from msgspec import structs
-
-from tokenhouse.chat import Conversation, Event, ReasoningPart, RedactedPart, Request
+from tokenhouse.chat import Conversation, Event, Request
 from tokenhouse.errors import CallerError, TokenhouseError, UpstreamError
 from tokenhouse.providers.base import Call, told
 from tokenhouse.providers.failures import transport_failure
@@ -40,9 +38,6 @@ MAX_TOKENS_DEFAULT: Final = 4096
 
 _HEADERS_KEPT: Final = 64
 
-_NEWER_MOST: Final = 1000
-"""Models remembered that take neither sampling parameters nor a budget for thinking."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnthropicSettings:
@@ -68,7 +63,6 @@ class AnthropicProvider:
         self._limits = settings.limits
         self._priced = frozenset(settings.priced_words)
         self._key = settings.api_key
-        self._newer: set[str] = set()
         self._headers: dict[tuple[str, tuple[str, ...]], HeaderBlock] = {}
 
     @property
@@ -127,7 +121,9 @@ class AnthropicProvider:
 
     async def open(self, call: Call) -> AnthropicPassing:
         if not _is_native(call.request):
-            return await self._translated(call)
+            conversation = told(call)
+            asked = asked_of(conversation, name_most=ANTHROPIC_NAME_MOST)
+            return await self._open(call, _built_body(call, conversation), asked)
         try:
             return await self._open(call, _passed_body(call))
         except UpstreamError as error:
@@ -135,24 +131,6 @@ class AnthropicProvider:
                 raise
         # Thinking that another endpoint minted: once more without it, as if it had been left out.
         return await self._open(call, _passed_body(call, keep_thoughts=False))
-
-    async def _translated(self, call: Call) -> AnthropicPassing:
-        """Once more where that mends it: without foreign thoughts, or in newer models' way."""
-        conversation = told(call)
-        asked = asked_of(conversation, name_most=ANTHROPIC_NAME_MOST)
-        newer = call.upstream_model in self._newer
-        try:
-            return await self._open(call, _built_body(call, conversation, newer=newer), asked)
-        except UpstreamError as error:
-            if error.code == anthropic_messages.THINKING_SIGNATURE:
-                conversation = _thoughtless(conversation)
-            elif not newer and _refuses_older_ways(error):
-                newer = True
-                if len(self._newer) < _NEWER_MOST:
-                    self._newer.add(call.upstream_model)
-            else:
-                raise
-        return await self._open(call, _built_body(call, conversation, newer=newer), asked)
 
     async def aclose(self) -> None:
         """The client is shared; whoever made it closes it."""
@@ -244,23 +222,6 @@ def _is_native(request: Request) -> bool:
     return request.dialect == "anthropic_messages"
 
 
-def _thoughtless(conversation: Conversation) -> Conversation:
-    return structs.replace(
-        conversation,
-        messages=tuple(
-            structs.replace(
-                message,
-                parts=tuple(
-                    part
-                    for part in message.parts
-                    if not isinstance(part, (ReasoningPart, RedactedPart))
-                ),
-            )
-            for message in conversation.messages
-        ),
-    )
-
-
 def _passed_body(call: Call, *, keep_thoughts: bool = True) -> bytes:
     return anthropic_messages.upstream_body(
         call.request,
@@ -272,24 +233,14 @@ def _passed_body(call: Call, *, keep_thoughts: bool = True) -> bytes:
     )
 
 
-def _built_body(call: Call, conversation: Conversation, *, newer: bool) -> bytes:
-    """``newer``: in the shape of the newer version, which newer models want under the older one too."""
+def _built_body(call: Call, conversation: Conversation) -> bytes:
     return anthropic_messages.build_upstream_body(
         conversation,
         model=call.upstream_model,
         max_tokens=_max_tokens(call),
         stream=True,
-        version=anthropic_messages.NEWER_VERSION if newer else anthropic_messages.FIRST_VERSION,
         defaults=default_fields(call.defaults),
     )
-
-
-def _refuses_older_ways(error: UpstreamError) -> bool:
-    """Is it a sampling parameter or a thinking budget that this model does not take?"""
-    return error.status == 400 and any(word in error.message for word in _OLDER_WAYS)
-
-
-_OLDER_WAYS: Final = ("temperature", "top_p", "top_k", "thinking.type", "thinking.enabled")
 
 
 def _count_body(call: Call) -> bytes:
