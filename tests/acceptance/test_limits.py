@@ -285,10 +285,10 @@ async def test_a_server_that_is_told_to_stop_ends_what_runs_and_refuses_what_wai
     async with Upstream() as up:
         bounds = 'monthly_grant = "5.00"\nconcurrent_requests = 1\nqueue_depth = 2\n'
         rows = UPSTREAM_ROWS.format(url=up.url).replace('monthly_grant = "0.00"\n', bounds)
-        (tmp_path / "tokenhouse.toml").write_text(rows)
+        (tmp_path / "house.toml").write_text(rows)
         gate = asyncio.Event()
         up.script(gated(gate))
-        async with served(tmp_path) as (process, url, key):
+        async with served(tmp_path / "house") as (process, url, key):
             headers = {"authorization": f"Bearer {key}"}
             async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
                 first = begin(client, "first")
@@ -306,7 +306,7 @@ async def test_a_server_that_is_told_to_stop_ends_what_runs_and_refuses_what_wai
                 assert (await first).status_code == 200
             assert await process.wait() == 0
         assert len(up.requests) == 1
-        store = SqliteStore(tmp_path / "tokenhouse.db", clock=SystemClock())
+        store = SqliteStore(tmp_path / "house" / "tokenhouse.db", clock=SystemClock())
         await store.start(serve=False)
         verification = await store.verify()
         await store.stop()
