@@ -330,6 +330,40 @@ def test_no_bytes_raise_anything_but_our_errors(noise: bytes, sizes: list[int]) 
                 feed_all(reader, cuts(data, sizes))
 
 
+@given(
+    st.lists(
+        st.text(max_size=6) | st.sampled_from(['"', "\\", '\\"', "🦊", '","content":"x']),
+        max_size=9,
+    ),
+    st.sampled_from([{}, {"logprobs": None, "matched_stop": None}, {"token_ids": [1]}]),
+    st.booleans(),
+)
+def test_frames_known_by_sight_are_read_as_those_taken_apart(
+    texts: list[str], more: Json, compact: bool
+) -> None:
+    """A reader that has seen one frame only has learnt no other's ends."""
+    separators = (",", ":") if compact else (", ", ": ")
+    frames: list[bytes] = []
+    for text in texts:
+        choice = {"index": 0, "delta": {"content": text}, "finish_reason": None} | more
+        body = json.dumps({"id": "u", "choices": [choice]}, separators=separators)
+        frames.append(b"data: " + body.encode() + b"\n\n")
+    one = translating()
+    read = [event for frame in frames for event in one.feed(frame)]
+    assert read == [event for frame in frames for event in translating().feed(frame)]
+
+
+def test_a_frame_with_more_than_text_is_never_known_by_sight() -> None:
+    reader = translating()
+    plain = b'data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}\n\n'
+    assert reader.feed(plain * 3) == [TextDelta("a")] * 3
+    ended = plain.replace(b"null", b'"stop"')
+    assert reader.feed(ended) == [TextDelta("a"), ChoiceEnded("stop")]
+    second = plain.replace(b'"index":0', b'"index":1')
+    assert reader.feed(second * 2) == [TextDelta("a", 1)] * 2
+    assert reader.feed(plain) == [TextDelta("a")]
+
+
 @pytest.mark.parametrize("field", ["stop_reason", "matched_stop"])
 def test_a_stop_sequence_is_known_where_the_provider_names_the_clients_own(field: str) -> None:
     def ends(told: object) -> list[Event]:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from tokenhouse.chat import Event, Finished, Passed
+from tokenhouse.chat import Event, Finished, Passed, TextDelta
 from tokenhouse.errors import TokenhouseError
 from tokenhouse.wire import sse
 from tokenhouse.wire.asked import NOTHING_ASKED, Asked
@@ -29,6 +29,7 @@ from tokenhouse.wire.openai_chat.pieces import (
     told,
 )
 from tokenhouse.wire.openai_chat.plain import PlainFrames
+from tokenhouse.wire.openai_chat.plain_texts import PlainTexts
 from tokenhouse.wire.openai_chat.translate import Choice
 from tokenhouse.wire.openai_usage import read_usage
 
@@ -273,7 +274,7 @@ class PassingReader(StreamReader):
 class TranslatingReader(StreamReader):
     """The translated lane: deltas, calls and ends of every choice."""
 
-    __slots__ = ("_asked", "_choices", "_stem")
+    __slots__ = ("_asked", "_choices", "_plain", "_stem")
 
     def __init__(
         self,
@@ -288,13 +289,20 @@ class TranslatingReader(StreamReader):
         self._stem = id_stem(answer_id)
         self._asked = asked
         self._choices: dict[int, Choice] = {}
+        self._plain = PlainTexts()
 
     def _frame(self, payload: bytes, events: list[Event]) -> None:
+        text = self._plain.text(payload)
+        if text is not None:
+            if text:
+                events.append(TextDelta(text))
+            return
         piece = decode_piece(payload)
         self._raise_in_band(piece.error)
         self._usage = told(piece.usage) or self._usage
         for choice in piece.choices or ():
             self._choice(choice).take(choice, events)
+        self._plain.learn(payload, piece)
 
     def _finish(self, events: list[Event]) -> None:
         for choice in self._choices.values():
