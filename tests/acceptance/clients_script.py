@@ -25,7 +25,8 @@ def main(url: str, key: str) -> dict[str, Any]:
     asked: dict[str, Any] = {"model": "echo", "max_tokens": 300, "messages": [turn]}
     forced: dict[str, Any] = {**asked, "tools": [TOOL], "tool_choice": {"type": "any"}}
     nobody: dict[str, Any] = {**asked, "model": "nobody"}
-    whole = client.messages.create(**asked, temperature=0.5)
+    warm: dict[str, Any] = {**asked, "temperature": 0.5}
+    whole = client.messages.create(**warm)
     with client.messages.stream(**asked) as stream:
         streamed = stream.get_final_message()
     with client.messages.stream(**forced) as stream:
