@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import click
 
-from tokenhouse.cli_days import DAY_MS, end_ms, first_ms
+from tokenhouse.cli_days import DAY_MS, end_ms, first_ms, shown
 from tokenhouse.cli_frame import Settings, Verb, settings_of
 from tokenhouse.cli_open import House, run
 from tokenhouse.cli_output import Column, dollars, print_bars, print_json, print_table
@@ -104,7 +104,7 @@ def usage(
 
 def _print(rows: Sequence[UsageRow], by: Sequence[Dimension], names: Mapping[str, str]) -> None:
     if rows and sys.stdout.isatty():
-        print_bars(_bars(rows, by, names))
+        print_bars(bars(rows, by, names))
     columns = (
         *(Column(name) for name in by),
         Column("requests", number=True),
@@ -125,7 +125,7 @@ def _print(rows: Sequence[UsageRow], by: Sequence[Dimension], names: Mapping[str
     print_table(columns, table, empty="nothing was used in that time")
 
 
-def _bars(
+def bars(
     rows: Sequence[UsageRow], by: Sequence[Dimension], names: Mapping[str, str]
 ) -> list[tuple[str, int, str]]:
     """→ (label, cost, dollars): a bar a day (or hour), none left out between; else the dearest rows."""
@@ -135,15 +135,13 @@ def _bars(
     hourly = "hour" in by
     step = _HOUR_MS if hourly else DAY_MS
     costs: dict[int, int] = {}
-    labels: dict[int, str] = {}
     for row in rows:
         if row.start_ms is not None:
             costs[row.start_ms] = costs.get(row.start_ms, 0) + row.cost
-            labels[row.start_ms] = row.hour if hourly else row.day
     last = max(costs)
     first = max(min(costs), last - (BARS_MAX - 1) * step)
     return [
-        (labels.get(start, ""), costs.get(start, 0), dollars(costs.get(start, 0)))
+        (shown(start)[: 16 if hourly else 10], costs.get(start, 0), dollars(costs.get(start, 0)))
         for start in range(first, last + step, step)
     ]
 

@@ -12,7 +12,9 @@ from msgspec import structs
 
 from tests.cli.conftest import Cli
 from tests.store.requests import MODEL, NOW, account_with, admission, receipt, request_id
+from tokenhouse.billing import UsageRow
 from tokenhouse.cli_output import bar
+from tokenhouse.cli_usage import bars
 from tokenhouse.clock import ManualClock
 from tokenhouse.store import SqliteStore
 
@@ -86,6 +88,35 @@ def test_a_bar_is_as_long_as_its_share_and_what_is_there_is_seen() -> None:
     assert bar(1, 10**12, 4) == "▏"
     assert bar(0, 100, 4) == ""
     assert bar(0, 0, 4) == ""
+
+
+def test_a_chart_has_a_bar_a_day_and_leaves_none_out() -> None:
+    def row(day: int, cost: int) -> UsageRow:
+        return UsageRow(
+            start_ms=NOW + day * DAY_MS,
+            account="",
+            key="",
+            model="acme/echo",
+            requests=1,
+            failed=0,
+            input=1,
+            cache_read=0,
+            cache_write=0,
+            output=1,
+            reasoning=0,
+            images=0,
+            cost=cost,
+        )
+
+    rows = [row(0, 5), row(0, 2), row(2, 1)]
+    days = bars(rows, ("day", "model"), {})
+    assert [(label, cost) for label, cost, _ in days] == [
+        ("2026-11-22", 7),
+        ("2026-11-23", 0),
+        ("2026-11-24", 1),
+    ]
+    assert len(bars([*rows, row(400, 1)], ("day",), {})) == 31
+    assert [cost for _, cost, _ in bars(rows, ("model",), {})] == [5, 2, 1]
 
 
 def test_receipts_are_listed_newest_first_and_paged(used: Cli) -> None:
