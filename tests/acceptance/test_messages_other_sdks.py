@@ -12,27 +12,24 @@ from typing import Any
 import pytest
 
 from tests.acceptance.messaging import KINDS, Kind, house
-from tests.parts import missing, program
+from tests.parts import NODE_MODULES, missing, node, node_package
 from tests.source import ROOT
 from tests.support.house import Running
 
-pytestmark = pytest.mark.long
-
 PATIENCE_S = 90.0
 SAID = "naïver 🦊 日本語"
-_CLIENTS = ROOT / ".cache" / "clients"
+_OLDER = ROOT / ".cache" / "clients" / "anthropic-0.75"
 _HERE = Path(__file__).parent
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 async def test_pythons_anthropic_0_75(tmp_path: Path, kind: Kind) -> None:
-    installed = _installed(
-        _CLIENTS / "anthropic-0.75", "pip install --target .cache/clients/anthropic-0.75 "
-        "anthropic==0.75.0",
-    )  # fmt: skip
+    if not _OLDER.is_dir():
+        missing("pip install --target .cache/clients/anthropic-0.75 anthropic==0.75.0")
     async with house(kind, tmp_path) as (running, _):
         words = (sys.executable, str(_HERE / "clients_script.py"), running.url, running.key)
-        told = await _run(words, {"PYTHONPATH": str(installed)})
+        told = await _run(words, {"PYTHONPATH": str(_OLDER)})
         assert told.pop("version") == "0.75.0"
         await _is_right(running, told)
 
@@ -40,20 +37,12 @@ async def test_pythons_anthropic_0_75(tmp_path: Path, kind: Kind) -> None:
 @pytest.mark.parametrize("sdk", ["anthropic", "openai"])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_javascripts(tmp_path: Path, kind: Kind, sdk: str) -> None:
-    node = program("node", "nodejs")
-    package = "@anthropic-ai/sdk" if sdk == "anthropic" else sdk
-    modules = _CLIENTS / "node_modules"
-    _installed(modules / package, f"npm install --prefix .cache/clients {package}")
+    node_package("@anthropic-ai/sdk" if sdk == "anthropic" else sdk)
     async with house(kind, tmp_path) as (running, _):
         script = str(_HERE / "clients_script.mjs")
-        told = await _run((node, script, sdk, running.url, running.key, str(modules)), {})
+        words = (node(), script, sdk, running.url, running.key, str(NODE_MODULES))
+        told = await _run(words, {})
         await _is_right(running, told)
-
-
-def _installed(path: Path, command: str) -> Path:
-    if not path.is_dir():
-        missing(f"{path.name} is not installed: {command}")
-    return path
 
 
 async def _run(words: tuple[str, ...], more: dict[str, str]) -> dict[str, Any]:
