@@ -78,6 +78,10 @@ async def test_a_key_asks_and_sees_only_the_models_that_it_may(tmp_path: Path) -
             assert "acme/echo" in error["message"]
             assert "acme/other" in error["message"]
             assert (await chat(client, model="acme-other")).status_code == 200
+            unnamed = await client.post(
+                "/v1/chat/completions", json={"messages": HELLO["messages"]}
+            )
+            assert unnamed.json()["model"] == "acme/other", "the first that it may ask"
             for headers in ({}, ANTHROPIC):
                 listed = await client.get("/v1/models", headers=headers)
                 assert [row["id"] for row in listed.json()["data"]] == ["acme/other"]
@@ -91,7 +95,7 @@ async def test_a_key_asks_and_sees_only_the_models_that_it_may(tmp_path: Path) -
         async with httpx.AsyncClient(base_url=running.url) as nobody:
             public = (await nobody.get("/v1/models")).json()["data"]
             assert {row["id"] for row in public} == {"acme/echo", "acme/other"}
-        assert len(up.requests) == 1
+        assert len(up.requests) == 2
         await running.clean()
 
 

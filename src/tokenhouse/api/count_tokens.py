@@ -53,7 +53,7 @@ class CountTokens(Inference):
                 retry_after_s=wait_s,
             )
         request = self._messages.parse_count(
-            body, scope["headers"], default_model=self._relay.default_model()
+            body, scope["headers"], default_model=self._relay.default_model(caller)
         )
         counted = await self._relay.count(caller, request, request_id)
         answer: dict[str, int | bool] = {"input_tokens": counted.tokens}

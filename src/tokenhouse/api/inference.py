@@ -124,7 +124,7 @@ class Inference:
                 await self._follow(caller, body, scope, receive, respond)
                 return
         request = self._front.parse(
-            body, scope["headers"], default_model=self._relay.default_model()
+            body, scope["headers"], default_model=self._relay.default_model(caller)
         )
         task = asyncio.current_task()
         assert task is not None

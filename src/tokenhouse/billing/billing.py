@@ -16,7 +16,7 @@ from tokenhouse.access import (
 )
 from tokenhouse.billing.port import Office
 from tokenhouse.billing.reading import Reading, said
-from tokenhouse.billing.values import By, Voucher
+from tokenhouse.billing.values import DAY_MS, By, Voucher
 from tokenhouse.billing.voucher import code_digest, new_code, not_a_voucher
 from tokenhouse.clock import Clock
 from tokenhouse.errors import CallerError
@@ -26,6 +26,7 @@ from tokenhouse.money import AMOUNT_MAX
 VOUCHERS_MAX = 10_000
 IDEMPOTENCY_KEY_MAX = 255
 HINT_LETTERS = 4
+OVERLAP_MAX_MS = 366 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ class Billing(Reading):
         expires_ms: int | None = None,
         limits: KeyLimits | None = None,
     ) -> NewKey:
-        """A fresh key; its secret is in the answer and nowhere else."""
+        """A fresh key; its secret is in the answer and nowhere else. 400 for limits that are none."""
+        check_limits(limits or KeyLimits())
         found = await self.account(account)
         if found.state == "closed":
             raise CallerError(f"account {found.name!r} is closed", status=409, code="closed")
@@ -132,13 +134,18 @@ class Billing(Reading):
         return _there(revoked, key)
 
     async def change_key(self, key: str, change: KeyChange) -> Key:
-        """The key as it is now; 404 when there is none. Requests under way keep what they began with."""
+        """The key as it is now; 404 when there is none, 400 for limits that are none. Requests under
+        way keep what they began with."""
+        blank = Key(id="", account="", name="", digest=b"", hint="", created_ms=0)
+        check_limits(change.applied(blank).limits)
         changed = await said(self._office.change_key(key, change, by=self._by()))
         return _there(changed, key)
 
     async def rotate_key(self, key: str, *, overlap_ms: int = 0) -> NewKey:
         """A new secret for the key; the old one works for ``overlap_ms`` more. What the key has spent
         counts on. 404 when there is none, 409 when it is revoked."""
+        if not 0 <= overlap_ms <= OVERLAP_MAX_MS:
+            raise CallerError("an overlap lasts from nothing to a year", param="overlap")
         now_ms = self._clock.now_ms()
         rotation, secret = new_rotation(key, now_ms=now_ms, overlap_ms=overlap_ms)
         rotated = _there(await said(self._office.rotate_key(rotation, by=self._by())), key)
@@ -215,6 +222,20 @@ class Billing(Reading):
 
     def _by(self, reason: str = "") -> By:
         return By(self._actor, reason)
+
+
+def check_limits(limits: KeyLimits) -> None:
+    """CallerError 400 naming the limit that no key can have."""
+    caps = ("day_cap", limits.day_cap), ("month_cap", limits.month_cap)
+    counts = (
+        ("requests_per_minute", limits.requests_per_minute),
+        ("tokens_per_minute", limits.tokens_per_minute),
+        ("concurrent_requests", limits.concurrent_requests),
+    )
+    for least, named in ((0, caps), (1, counts)):
+        for name, value in named:
+            if value is not None and not least <= value <= AMOUNT_MAX:
+                raise CallerError(f"{name} must be {least} … {AMOUNT_MAX}", param=name)
 
 
 def _there(found: Key | None, key: str) -> Key:

@@ -126,14 +126,18 @@ class Relay:
             source = "estimated"
         return Counted(tokens + images * plan.offer.model.image_tokens, source)
 
-    def default_model(self) -> str:
-        """The model of requests that name none. When none can answer now it is the first that is
-        offered, so that the refusal says what it waits for; "" without any."""
+    def default_model(self, caller: Caller | None = None) -> str:
+        """The model of requests that name none; of a key that may not ask it, the first that it may.
+        When none can answer now it is the first that is offered, so that the refusal says what it
+        waits for; "" without any."""
         try:
-            return self.catalogue.default_model(self.can_answer).id
+            default = self.catalogue.default_model(self.can_answer).id
         except HouseError:
             offered = (model.id for model in self.catalogue.models if model.price is not None)
-            return next(offered, "")
+            default = next(offered, "")
+        if caller is not None and caller.models and default not in caller.models:
+            return caller.models[0]
+        return default
 
     def can_answer(self, model: Model) -> bool:
         """Is there a route on which this model could answer now?"""
