@@ -366,6 +366,20 @@ def test_an_error_before_any_content_is_an_error_and_no_empty_answer() -> None:
         assert (raised.value.status, raised.value.retryable) == (503, True)
 
 
+def test_an_error_in_another_dialects_words_is_an_error_too() -> None:
+    """Row 23: some providers put an OpenAI-shaped error into this dialect's stream."""
+    for reader in both():
+        assert reader.feed(START)
+        with pytest.raises(UpstreamError):
+            reader.feed(b'data: {"error":{"message":"No.","type":"server_error"}}\n\n')
+
+
+def test_a_frame_without_type_or_name_passes_as_it_is() -> None:
+    (_, _, passed) = passing().feed(START + b'data: {"beta":1}\n\n')
+    assert isinstance(passed, Passed)
+    assert passed.frame == b'data: {"beta":1}\n\n'
+
+
 def test_an_error_behind_content_is_raised_once_the_content_was_read() -> None:
     """Row 23: it ends the stream as an error, and never as a clean end."""
     body = {"type": "api_error", "message": "Internal server error"}

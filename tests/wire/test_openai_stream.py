@@ -301,6 +301,7 @@ def test_content_in_a_list_is_text_and_thinking() -> None:
     ],
 )
 def test_calls_are_told_apart(deltas: list[Json], calls: list[tuple[str, str, str]]) -> None:
+    """Rows 3, 7, 9, 10 and 11: indexes that are missing or repeated, empty lists between pieces."""
     events = feed_all(translating(), [said(*deltas, "tool_calls")])
     assert calls_of(events) == calls
     assert events[-2] == ChoiceEnded("tool_calls")

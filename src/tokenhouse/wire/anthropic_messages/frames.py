@@ -53,6 +53,7 @@ class Frame(Struct):
     content_block: Block | None = None
     message: Head | None = None
     usage: Raw = ABSENT
+    error: Raw = ABSENT
 
 
 class Message(Struct):

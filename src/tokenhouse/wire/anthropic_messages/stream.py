@@ -113,7 +113,8 @@ class StreamReader:
             frame.type = name.decode("utf-8", "replace")
         if not frame.type.isprintable():
             raise broken("sent a frame that is not in Anthropic's form")
-        if frame.type == "error" or name == b"error":
+        in_band = bytes(frame.error) not in (b"", b"null")
+        if in_band or frame.type == "error" or name == b"error":
             raise in_band_error(payload, upstream_model=self._upstream, public_model=self._public)
         self._usage(frame)
         if frame.type == "content_block_delta":
@@ -284,7 +285,8 @@ def _passed(block: bytes, payload: bytes, frame: Frame) -> bytes:
     name = frame.type.encode()
     if block == b"event: %b\ndata: %b" % (name, payload) and b"\n" not in payload:
         return block + b"\n\n"
-    return sse.event(frame.type, payload.replace(b"\n", b" "))
+    payload = payload.replace(b"\n", b" ")
+    return sse.event(frame.type, payload) if frame.type else sse.data(payload)
 
 
 def _produced(frame: Frame) -> tuple[str, bool]:
