@@ -245,6 +245,11 @@ async def test_a_voucher_becomes_credit_once(tmp_path: Path) -> None:
         for body in (b"", b"[]", b"{}", b'{"code": 5}'):
             bad = await client.post("/api/v1/credits/redeem", content=body)
             assert bad.status_code == 400
+        async with httpx.AsyncClient(base_url=running.url) as keyless:
+            body = {"code": code, "key": running.key}
+            inside = await keyless.post("/api/v1/credits/redeem", json=body)
+            assert inside.json()["error"]["code"] == "voucher_redeemed"
+            assert inside.headers["x-tokenhouse-request-id"] == inside.json()["request_id"]
         (act,) = await running.house.billing.audit(limit=1)
         assert act.act == "vouchers redeem"
         assert act.actor.startswith("key:key_")

@@ -20,7 +20,12 @@ async def work(path: Path) -> None:
     store = SqliteStore(path, clock=SystemClock())
     await store.start(serve=True)
     account = await account_with(store, 10_000_000)
-    await asyncio.gather(*(run(store, account, first) for first in range(16)))
+    await asyncio.gather(*(run(store, account, first) for first in range(16)), keep(store))
+
+
+async def keep(store: SqliteStore) -> None:
+    while True:
+        await store.fold(limit=5)
 
 
 async def run(store: SqliteStore, account: str, number: int) -> None:

@@ -44,6 +44,9 @@ async def test_a_process_killed_while_writing_leaves_one_ending_per_hold(
         postings = await store.postings(account.id, limit=100_000)
         assert sum(row.cost for row in rows) == 10_000_000 - account.balance
         assert sum(posting.amount for posting in postings) == account.balance
+        used = await store.usage(account.id, since_ms=0, until_ms=2**62)
+        assert sum(row.cost for row in used) == sum(row.cost for row in rows)
+        assert sum(row.requests for row in used) == len(rows)
     finally:
         await store.stop()
 

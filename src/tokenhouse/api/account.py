@@ -16,6 +16,7 @@ import msgspec
 
 from tokenhouse import ids
 from tokenhouse.access import Access, Caller, Failures, Key
+from tokenhouse.api.envelopes import id_headers
 from tokenhouse.api.exporting import Exporting, form_of
 from tokenhouse.api.generation import activity_json, receipt_json, usd
 from tokenhouse.api.http import (
@@ -33,9 +34,9 @@ from tokenhouse.billing import Billing, Spending, export
 from tokenhouse.catalogue import Catalogue
 from tokenhouse.clock import Clock
 from tokenhouse.errors import AccountError, CallerError, TokenhouseError
-from tokenhouse.wire import error_body
+from tokenhouse.wire import body_key, error_body
 
-REDEEM_BODY_MAX = 4096
+BODY_MAX = 4096
 ACTIVITY_DAYS = 30
 
 
@@ -47,6 +48,7 @@ class Asking:
     query: Mapping[str, str]
     respond: Respond
     scope: Scope
+    body: bytes
 
 
 Act = Callable[[Asking], Awaitable[None]]
@@ -76,54 +78,49 @@ class Account:
 
     async def key(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``GET /api/v1/key``: the key that asks, and what it has spent."""
-        del receive
-        await self._answer(scope, send, self._key)
+        await self._answer(scope, receive, send, self._key)
 
     async def credits(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``GET /api/v1/credits``: all that came in, all that was spent, what is left."""
-        del receive
-        await self._answer(scope, send, self._credits)
+        await self._answer(scope, receive, send, self._credits)
 
     async def generation(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``GET /api/v1/generation?id=``: one receipt, by the request's id or its answer's own."""
-        del receive
-        await self._answer(scope, send, self._generation)
+        await self._answer(scope, receive, send, self._generation)
 
     async def generations(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``GET /api/v1/generations``: receipts, page by page; all at once as CSV or NDJSON. Ours."""
-        del receive
-        await self._answer(scope, send, self._generations)
+        await self._answer(scope, receive, send, self._generations)
 
     async def postings(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``GET /api/v1/postings``: the account's lines of the ledger, likewise. Ours."""
-        del receive
-        await self._answer(scope, send, self._postings)
+        await self._answer(scope, receive, send, self._postings)
 
     async def activity(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``GET /api/v1/activity``: usage by day and model, of the last 30 UTC days or of ``date``."""
-        del receive
-        await self._answer(scope, send, self._activity)
+        await self._answer(scope, receive, send, self._activity)
 
     async def redeem(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``POST /api/v1/credits/redeem`` with ``{"code": …}``: a voucher becomes credit. Ours."""
+        await self._answer(scope, receive, send, self._redeem)
 
-        async def act(asking: Asking) -> None:
-            await self._redeem(asking, receive)
-
-        await self._answer(scope, send, act)
-
-    async def _answer(self, scope: Scope, send: Send, act: Act) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, act: Act) -> None:
         request_id = ids.new(ids.REQUEST, self._clock.now_ms())
-        respond = Respond(send, [(b"x-request-id", request_id.encode())])
+        respond = Respond(send, id_headers(request_id))
         try:
             asked = query(scope)
+            query_key = asked.pop("key", None)
+            body = b""
+            if scope["method"] == "POST":
+                query_key = None
+                body = await read_body(scope, receive, BODY_MAX)
             caller = self._access.identify(
                 scope["headers"],
-                body_key=None,
-                query_key=asked.pop("key", None) if scope["method"] != "POST" else None,
+                body_key=body_key(body) if body else None,
+                query_key=query_key,
                 address=_address(scope),
             )
-            await act(Asking(caller, asked, respond, scope))
+            await act(Asking(caller, asked, respond, scope, body))
         except ClientGone:
             return
         except TokenhouseError as error:
@@ -207,10 +204,9 @@ class Account:
         )
         await _json(asking, {"data": [activity_json(row) for row in reversed(rows)]})
 
-    async def _redeem(self, asking: Asking, receive: Receive) -> None:
-        body = await read_body(asking.scope, receive, REDEEM_BODY_MAX)
+    async def _redeem(self, asking: Asking) -> None:
         try:
-            code = msgspec.json.decode(body, type=_Redeeming).code
+            code = msgspec.json.decode(asking.body, type=_Redeeming).code
         except msgspec.MsgspecError as error:
             raise CallerError(f'send {{"code": "TH-…"}}: {error}', param="code") from None
         address, now = _address(asking.scope), self._clock.monotonic()
