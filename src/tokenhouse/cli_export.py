@@ -45,6 +45,7 @@ class Asked:
             after=self.after,
             limit=READ_AT_ONCE if self.form else self.limit,
             oldest_first=bool(self.form),
+            as_written=bool(self.form),
         )
 
 
@@ -85,7 +86,8 @@ def _list_options(verb: Callable[P, T]) -> Callable[P, T]:
 def receipts(settings: Settings, account: str | None, **words: Any) -> None:
     """List or export what requests cost, and why.
 
-    Of ACCOUNT (its name or id), the latest first; or of all, in the order in which they were written.
+    Of ACCOUNT (its name or id), the latest first; or of all. Exports, and the list of all, are in the
+    order in which receipts were written.
     An export says on stderr where it ended: give that to --after, and the next one goes on from
     there.
     """

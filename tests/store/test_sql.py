@@ -30,7 +30,14 @@ HOT = (
     ),
     *("audit_new", "fold_count", "fold_days", "fold_end", "fold_hours", "funds_of", "meta_get"),
     *("meta_raise", "postings_down", "postings_up", "prune_hours", "prune_receipts", "receipts_up"),
-    *("receipts_written", "refold_day", "refold_hour", "spent_by_key", "usage_days_of"),
+    *(
+        "receipts_written",
+        "receipts_written_of",
+        "refold_day",
+        "refold_hour",
+        "spent_by_key",
+        "usage_days_of",
+    ),
     *("usage_hours", "usage_hours_of", "voucher_by_digest", "voucher_redeem", "vouchers_named"),
 )
 

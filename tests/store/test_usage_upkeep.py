@@ -181,7 +181,15 @@ async def test_usage_reads_rollups_and_only_the_receipts_not_yet_in_them(
 
 
 @pytest.mark.parametrize(
-    "name", ["receipts_down", "receipts_up", "receipts_written", "postings_down", "postings_up"]
+    "name",
+    [
+        "receipts_down",
+        "receipts_up",
+        "receipts_written",
+        "receipts_written_of",
+        "postings_down",
+        "postings_up",
+    ],
 )
 async def test_a_page_is_found_by_its_key_and_read_in_order(
     path: Path, store: SqliteStore, name: str
@@ -234,6 +242,21 @@ async def test_pages_hold_every_row_of_the_range_once_in_either_order(
     assert await every(store, None, down) == [request_id(number) for number in range(8)]
     assert await every(store, account, second_hour) == [request_id(5), request_id(4)]
     assert await every(store, None, second_hour) == [request_id(number) for number in (3, 4, 5)]
+
+
+async def test_whoever_comes_back_with_the_last_place_misses_no_request_that_began_before_it(
+    store: SqliteStore,
+) -> None:
+    account, other = await account_with(store, 1000), await account_with(store, 1000, "forge")
+    await store.admit(admission(1, account))
+    await use(store, account, range(2, 4), at_ms=NOW + HOUR_MS)
+    await use(store, other, range(4, 5), at_ms=NOW + HOUR_MS)
+    first = await store.receipts_page(account, PageAsked(as_written=True))
+    assert [row.id for row in first.rows] == [request_id(2), request_id(3)]
+    await store.close(receipt(1, account, 7), tokens=0)
+    later = await store.receipts_page(account, PageAsked(as_written=True, after=first.last))
+    assert [row.id for row in later.rows] == [request_id(1)]
+    assert (first.next, later.next) == (None, None)
 
 
 async def test_pages_of_postings_hold_every_line_once(store: SqliteStore) -> None:

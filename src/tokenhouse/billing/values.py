@@ -176,6 +176,7 @@ class PageAsked:
     after: str | None = None
     limit: int = 100
     oldest_first: bool = False
+    as_written: bool = False
 
 
 @dataclass(frozen=True, slots=True)

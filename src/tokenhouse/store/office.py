@@ -51,7 +51,8 @@ class Office:
     def receipts_page(
         self, account: str | None, asked: PageAsked
     ) -> asyncio.Future[Page[ReceiptRow]]:
-        place = pages.written_place if account is None else pages.receipt_place
+        written = account is None or asked.as_written
+        place = pages.written_place if written else pages.receipt_place
         words = pages.of_receipts(account, asked)
         return self._read(self._reads.receipts_page, words, asked, place)
 

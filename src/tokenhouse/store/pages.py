@@ -1,7 +1,7 @@
 """Pages of long lists, by the key of the last row: a place stays good while rows come and go.
 
-A place is text that only the store reads: ``TIME.SEQ`` for an account's receipts, ``SEQ`` for every
-account's, ``TIME.KIND.ID`` for postings.
+A place is text that only the store reads: ``TIME.SEQ`` for an account's receipts, ``SEQ`` for receipts
+in the order of their writing, ``TIME.KIND.ID`` for postings.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ _CREATED, _SEQ = 5, 20
 
 def of_receipts(account: str | None, asked: PageAsked) -> tuple[str, tuple[object, ...]]:
     """→ (statement, its parameters but for the limit)"""
-    if account is None:
+    if account is None or asked.as_written:
         after = 0 if asked.after is None else _whole(asked.after)
-        return "receipts_written", (after, asked.since_ms, asked.until_ms)
+        words = (after, asked.since_ms, asked.until_ms)
+        if account is None:
+            return "receipts_written", words
+        return "receipts_written_of", (account, *words)
     after_time, after_seq = asked.since_ms if asked.oldest_first else asked.until_ms, 0
     if asked.after is not None:
         time, _, seq = asked.after.partition(".")

@@ -33,6 +33,12 @@ SELECT id, account, key, model, outcome, created_ms, cost, owed, lost, late, hel
 FROM receipt WHERE seq > ?1 AND created_ms >= ?2 AND created_ms < ?3 AND key IS NOT NULL
 ORDER BY seq LIMIT ?4;
 
+-- @receipts_written_of: an account's receipts after a place, in the order of their writing
+SELECT id, account, key, model, outcome, created_ms, cost, owed, lost, late, held, input,
+    cache_read, cache_write, output, reasoning, images, terms, detail, ended_ms, seq
+FROM receipt WHERE +account = ?1 AND seq > ?2 AND created_ms >= ?3 AND created_ms < ?4 AND key IS NOT NULL
+ORDER BY seq LIMIT ?5;
+
 -- @receipts_latest: of the last receipts written in the house, those begun since then
 SELECT id, account, key, model, outcome, created_ms, cost, owed, lost, late, held, input,
     cache_read, cache_write, output, reasoning, images, terms, detail, ended_ms, seq
