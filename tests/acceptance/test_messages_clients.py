@@ -294,6 +294,8 @@ async def test_claude_codes_own_request_is_answered(tmp_path: Path, kind: Kind) 
             assert got.status_code == 200, got.text
             assert events(got.text)[-1][0] == "message_stop"
             seen = up.requests[0]
+            left_out = got.headers.get("x-tokenhouse-left-out")
+            assert left_out == (None if kind == "anthropic" else "context_management")
             if kind == "anthropic":
                 assert seen.header("anthropic-beta") == BETAS
                 ours = {**claude_code(), "model": "m"}

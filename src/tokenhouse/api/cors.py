@@ -5,7 +5,8 @@ from __future__ import annotations
 from tokenhouse.api.http import Headers, Message, Receive, Scope, Send, header
 
 _EXPOSED = (
-    b"x-request-id, request-id, x-tokenhouse-request-id, x-tokenhouse-max-tokens, retry-after, "
+    b"x-request-id, request-id, x-tokenhouse-request-id, x-tokenhouse-max-tokens, "
+    b"x-tokenhouse-left-out, retry-after, "
     b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-limit-tokens, "
     b"x-ratelimit-remaining-tokens, x-ratelimit-reset"
 )

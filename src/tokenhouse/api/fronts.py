@@ -72,6 +72,10 @@ class Front(Protocol):
         self, named: Named, events: Sequence[Event], usage: Usage, cost: int | None
     ) -> bytes: ...
 
+    def left_out(self, request: Request) -> Sequence[str]:
+        """Fields that a provider of another dialect is not told; a client hears of it in a header."""
+        ...
+
     def error_body(self, error: TokenhouseError, request_id: str) -> bytes: ...
 
     def status(self, error: TokenhouseError) -> int: ...
@@ -111,6 +115,9 @@ class ChatFront:
         return openai_chat.WholeEncoder(
             answer_id=named.answer_id, model=named.model, created_s=named.created_s
         )
+
+    def left_out(self, request: Request) -> Sequence[str]:
+        return ()
 
     def error_body(self, error: TokenhouseError, request_id: str) -> bytes:
         return error_body(error, request_id)
@@ -173,6 +180,9 @@ class MessagesFront(ChatFront):
 
     def limit_headers(self, remaining: Remaining, now_ms: int) -> Headers:
         return anthropic_limit_headers(remaining, now_ms)
+
+    def left_out(self, request: Request) -> Sequence[str]:
+        return anthropic_messages.left_out(request)
 
     def error_body(self, error: TokenhouseError, request_id: str) -> bytes:
         return anthropic_messages.error_body(error, request_id)

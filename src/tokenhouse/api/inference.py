@@ -202,14 +202,14 @@ class Inference:
                 if answer.drained:
                     break
             name = self._name(answer)
+            told = [*self._answer_headers(answer), *self._left_out(answer)]
             if recording is not None:
                 whole = partial(self._whole_body, name, events, answer)
-                headers = [JSON, *respond.headers, *self._answer_headers(answer)]
-                recording.will_end(headers, whole)
+                recording.will_end([JSON, *respond.headers, *told], whole)
             closed = await answer.settle()
             body = self._front.whole(name, events, answer.usage, closed.charged)
             watch.stop()
-        await respond.json(200, body, self._answer_headers(answer))
+        await respond.json(200, body, told)
 
     async def _stream(
         self, entered: Answer, respond: Respond, watch: _Watch, recording: Recording | None
@@ -228,6 +228,7 @@ class Inference:
             encode = encoder.encode
             try:
                 await answer.open()
+                headers += self._left_out(answer)
                 while True:
                     events = await answer.read()
                     frames = _joined(encode, events)
@@ -273,6 +274,11 @@ class Inference:
         if plan.lowered and plan.max_tokens is not None:
             headers.append((b"x-tokenhouse-max-tokens", b"%d" % plan.max_tokens))
         return headers
+
+    def _left_out(self, answer: Answer) -> Headers:
+        """Once it is open: the fields of the request that its provider has no word for."""
+        names = () if answer.native else self._front.left_out(answer.request)
+        return [(b"x-tokenhouse-left-out", ", ".join(names).encode())] if names else []
 
     def _name(self, answer: Answer) -> Name:
         plan = answer.plan

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from tokenhouse.chat import Conversation, Event, Request
+from tokenhouse.chat import Conversation, Dialect, Event, Request
 from tokenhouse.errors import CallerError, TokenhouseError, UpstreamError
 from tokenhouse.providers.base import Call, told
 from tokenhouse.providers.failures import transport_failure
@@ -54,6 +54,7 @@ class AnthropicProvider:
     """Provider kind ``anthropic``. Raises ValueError for a base URL that can't be used."""
 
     counts_here = False
+    speaks: Dialect | None = "anthropic_messages"
 
     def __init__(self, name: str, settings: AnthropicSettings, *, client: Client) -> None:
         self._name = name

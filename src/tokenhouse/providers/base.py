@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 from msgspec import structs
 
-from tokenhouse.chat import Conversation, Event, Message, Request, Sampling, TextPart
+from tokenhouse.chat import Conversation, Dialect, Event, Message, Request, Sampling, TextPart
 
 
 class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -81,6 +81,9 @@ class Provider(Protocol):
     def check(self, request: Request, upstream_model: str) -> None:
         """Refuse (CallerError) before any money moves what this provider cannot take."""
         ...
+
+    speaks: Dialect | None
+    """The dialect whose requests it is given as they came; None: it is told conversations only."""
 
     counts_here: bool
     """Does ``count`` ask nobody outside this house?"""

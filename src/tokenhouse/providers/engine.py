@@ -17,6 +17,7 @@ from tokenhouse.chat import (
     CallDelta,
     CallStarted,
     ChoiceEnded,
+    Dialect,
     Event,
     Finished,
     FinishReason,
@@ -84,6 +85,7 @@ class EngineProvider:
     """Provider kind ``engine``. ``failures``: models that cannot run, each with reason and mend."""
 
     counts_here = True
+    speaks: Dialect | None = None
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol
 
 from msgspec import structs
 
-from tokenhouse.chat import Conversation, Event, Opened, Request, Sampling
+from tokenhouse.chat import Conversation, Dialect, Event, Opened, Request, Sampling
 from tokenhouse.errors import CallerError, TokenhouseError, UpstreamError
 from tokenhouse.providers.base import Call, Sink, told
 from tokenhouse.providers.failures import transport_failure
@@ -49,6 +49,7 @@ class OpenAIProvider:
     """Provider kind ``openai``. Raises ValueError for a base URL that can't be used."""
 
     counts_here = False
+    speaks: Dialect | None = "openai_chat"
 
     def __init__(self, name: str, settings: OpenAISettings, *, client: Client) -> None:
         self._name = name

@@ -20,6 +20,7 @@ from tokenhouse.chat import (
     CallStarted,
     ChoiceEnded,
     Conversation,
+    Dialect,
     Event,
     Finished,
     FinishReason,
@@ -53,6 +54,7 @@ class Scripted:
     """
 
     counts_here = True
+    speaks: Dialect | None = None
 
     def __init__(
         self,

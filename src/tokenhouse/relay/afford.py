@@ -46,7 +46,7 @@ async def fitted(plan: Plan, refused: Refused, counted: int | None) -> Plan:
     if refused.reason == "tokens" and not exact and plan.count is None:
         # A limit is no money: what nobody can count is reserved as estimated, corrected at the end.
         text = (plan.system_prompt or "") + prompt_text(request.conversation())
-        guess = await _off_loop(estimate_tokens, text)
+        guess = await off_loop(estimate_tokens, text)
         images = request.sizes.images * offer.model.image_tokens
         bound = bound._replace(tokens=min(bound.tokens, guess + images + request.n * each))
     if bound.amount >= plan.ceiling.amount and bound.tokens >= plan.ceiling.tokens:
@@ -84,8 +84,8 @@ async def _bound(plan: Plan) -> int:
     if plan.count is None or beyond_text(conversation):
         return bound
     offer, sizes = plan.offer, plan.request.sizes
-    words = await _off_loop(plan.count, messages_text(conversation))
-    schemas = await _off_loop(plan.count, schema_text(conversation))
+    words = await off_loop(plan.count, messages_text(conversation))
+    schemas = await off_loop(plan.count, schema_text(conversation))
     pieces = sum(len(message.parts) + 1 for message in conversation.messages)
     frame = offer.frame_tokens if plan.request.has_system else offer.system_tokens
     pictures = sizes.images * offer.model.image_tokens
@@ -93,7 +93,8 @@ async def _bound(plan: Plan) -> int:
     return min(bound, told + frame + pictures)
 
 
-async def _off_loop(count: Callable[[str], int], text: str) -> int:
+async def off_loop(count: Callable[[str], int], text: str) -> int:
+    """``count(text)``; of a long text beside the event loop, which must not wait for it."""
     if len(text) <= _SHORT:
         return count(text)
     return await asyncio.to_thread(count, text)

@@ -86,6 +86,12 @@ class Answer:
         """What the answer used, as its receipt says; the meter's best knowledge before that."""
         return self.meter.usage() if self.receipt is None else self.receipt.usage
 
+    @property
+    def native(self) -> bool:
+        """Was the provider given the request as the client wrote it, in its own dialect?"""
+        provider = self._relay.providers.get(self._provider or "")
+        return provider is not None and provider.speaks == self.plan.request.dialect
+
     def prompt_tokens(self) -> int:
         """The whole prompt in tokens, as well as it is known now."""
         return self.meter.prompt()[0]

@@ -20,18 +20,19 @@ from tokenhouse.catalogue import (
     clamp,
     cost,
 )
-from tokenhouse.chat import Request, Usage
+from tokenhouse.chat import Request, Usage, estimate_tokens
 from tokenhouse.clock import Clock
 from tokenhouse.errors import AccountError, CallerError, HouseError, TokenhouseError, UpstreamError
 from tokenhouse.money import AMOUNT_MAX
 from tokenhouse.providers import Call, Provider
-from tokenhouse.relay.afford import affordable, fitted
+from tokenhouse.relay.afford import affordable, fitted, off_loop
 from tokenhouse.relay.answer import Answer
 from tokenhouse.relay.fit import Counted, check_context, check_max_tokens, may_exceed
 from tokenhouse.relay.idempotency import Keep, Kept, Recording
-from tokenhouse.relay.meter import Meter, TokenCounter
+from tokenhouse.relay.meter import TokenCounter
 from tokenhouse.relay.plan import Months, Plan
 from tokenhouse.relay.port import Admission, Admitted, Book, Closed, Reason, Refused
+from tokenhouse.relay.prompt import prompt_text
 from tokenhouse.relay.receipt import Receipt
 from tokenhouse.relay.refusal import not_allowed, refusal_error
 from tokenhouse.relay.waiting import Waiting
@@ -120,11 +121,12 @@ class Relay:
             exact = await self._count_at(route, plan)
             if exact is not None:
                 return Counted(exact, "counted")
-        tokens, source = Meter(request, 0, plan.count).prompt()
+        text = (plan.system_prompt or "") + prompt_text(request.conversation())
+        tokens = await off_loop(estimate_tokens if plan.count is None else plan.count, text)
         images = request.sizes.images
-        if images:
-            source = "estimated"
-        return Counted(tokens + images * plan.offer.model.image_tokens, source)
+        guessed = plan.count is None or images > 0
+        total = tokens + images * plan.offer.model.image_tokens
+        return Counted(total, "estimated" if guessed else "counted")
 
     def default_model(self, caller: Caller | None = None) -> str:
         """The model of requests that name none; of a key that may not ask it, the first that it may.

@@ -5,6 +5,7 @@ other dialect, the network, who pays and which provider is behind an answer.
 """
 
 from tokenhouse.wire.anthropic_messages.build import build_count_body, build_upstream_body
+from tokenhouse.wire.anthropic_messages.carried import left_out
 from tokenhouse.wire.anthropic_messages.count_tokens import read_count
 from tokenhouse.wire.anthropic_messages.encode import PING, StreamEncoder, WholeEncoder
 from tokenhouse.wire.anthropic_messages.errors import (
@@ -44,6 +45,7 @@ __all__ = [
     "error_body",
     "error_status",
     "in_band_error",
+    "left_out",
     "parse",
     "parse_count",
     "pass_whole",

@@ -1,0 +1,45 @@
+"""Which fields of a request have a meaning in every dialect, and which only this one's providers know."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tokenhouse.chat import Request
+
+CARRIED: Final = frozenset(
+    {
+        "cache_control",
+        "key",
+        "max_tokens",
+        "messages",
+        "metadata",
+        "model",
+        "model_id",
+        "output_config",
+        "output_format",
+        "stop_sequences",
+        "stream",
+        "streaming",
+        "system",
+        "temperature",
+        "thinking",
+        "tool_choice",
+        "tools",
+        "top_k",
+        "top_p",
+    }
+)
+"""What a conversation takes along. Caching is a wish that every upstream may follow in its way."""
+
+_SHOWN_MOST: Final = 16
+_NAME_MOST: Final = 64
+
+
+def left_out(request: Request) -> tuple[str, ...]:
+    """The top-level fields of ``request`` that a provider of another dialect is not told, sorted."""
+    names = sorted(request.fields - CARRIED)
+    return tuple(name for name in names if _plain(name))[:_SHOWN_MOST]
+
+
+def _plain(name: str) -> bool:
+    return name.isascii() and name.replace("_", "").isalnum() and len(name) <= _NAME_MOST
