@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.pages.houses import MODELS, Elements, every_page, paged, valid_html
+from tests.pages.houses import MODELS, ROWS, Elements, every_page, paged, valid_html
 from tokenhouse.pages.static import Static
 
 BUDGET = 60 * 1024
@@ -236,3 +236,29 @@ async def test_live_figures_come_from_real_requests(tmp_path: Path) -> None:
         assert 'class="answered"' in page
         markdown = (await client.get("/models/acme/echo.md")).text
         assert "| Uptime | 100% |" in markdown
+
+
+async def test_a_long_catalogue_keeps_every_page_within_its_budget(tmp_path: Path) -> None:
+    many = "".join(
+        f"""
+[[models]]
+id = "acme/model-with-a-rather-long-name-{number}-instruct"
+name = "Acme: A model with a rather long name {number}"
+description = "{"It does this and that, as well as it can. " * 5}"
+context_length = 128000
+open_weights = true
+price = {{ input = "1.{number:03}", output = "3.{number:03}" }}
+routes = [ {{ provider = "fake" }} ]
+"""
+        for number in range(300)
+    )
+    async with paged(tmp_path, ROWS.replace("[plans.pro]", f"{many}\n[plans.pro]")) as (_, client):
+        for path in ("/models", "/models/acme", "/pricing", "/", "/models/acme/echo"):
+            first = await client.get(path)
+            assert len(first.content) <= BUDGET, path
+            valid_html(first.text)
+        assert "Page 1 of 8" in (await client.get("/models")).text
+        assert "Page 3 of 3" in (await client.get("/pricing?page=3")).text
+        last = (await client.get("/models/acme?page=99")).text
+        assert "Page 8 of 8" in last
+        assert 'rel="next"' not in last

@@ -11,6 +11,8 @@ from tokenhouse.money import MoneyError, rate_from_usd_per_million
 from tokenhouse.pages.facts import CAPABILITIES, MODALITIES, Facts
 
 PAGE_LENGTH: Final = 40
+ROWS_LENGTH: Final = 120
+"""Of a page that has a line for each."""
 
 SORTS: Final = {
     "": "As listed",
@@ -121,17 +123,17 @@ def search_of(query: bytes) -> Search:
     )
 
 
-def find(facts: Sequence[Facts], search: Search) -> Found:
-    """The models that fit, sorted, one page of them."""
+def find(facts: Sequence[Facts], search: Search, *, length: int = PAGE_LENGTH) -> Found:
+    """The models that fit, sorted, one page of at most ``length``."""
     words = search.q.lower().split()
     fitting = [each for each in facts if _fits(each, search, words)]
     order = _ORDERS.get(search.sort)
     if order is not None:
         fitting.sort(key=order)
-    pages = max(1, -(-len(fitting) // PAGE_LENGTH))
+    pages = max(1, -(-len(fitting) // length))
     page = min(search.page, pages)
-    start = (page - 1) * PAGE_LENGTH
-    return Found(tuple(fitting[start : start + PAGE_LENGTH]), len(fitting), page, pages)
+    start = (page - 1) * length
+    return Found(tuple(fitting[start : start + length]), len(fitting), page, pages)
 
 
 def _fits(facts: Facts, search: Search, words: Sequence[str]) -> bool:

@@ -44,6 +44,7 @@ FIGURES_S: Final = 15.0
 DAY_MS: Final = 86_400_000
 
 _TYPES: Final[Mapping[Form, str]] = {"html": HTML, "md": MARKDOWN, "txt": TEXT, "xml": XML}
+_WITH_QUERY: Final = ("models", "author", "pricing")
 _WITH_FIGURES: Final = ("model", "model_llms")
 _MOMENT: Final = "0001-01-01T00:00:00.000000Z"
 """Stands in a page for the moment it was made, so that its validator covers what it says only."""
@@ -108,7 +109,7 @@ class Pages:
     async def _page(self, wanted: Asked, scope: Scope) -> Answer:
         if wanted.form == "html" and wants_markdown(scope):
             wanted = Asked(wanted.page, "md", wanted.author, wanted.slug)
-        query: bytes = scope["query_string"] if wanted.page == "models" else b""
+        query: bytes = scope["query_string"] if wanted.page in _WITH_QUERY else b""
         figures = await self._live() if wanted.page in _WITH_FIGURES else {}
         shelf = self._now()
         # what the answer depends on: equal things give equal bytes, so the rendered page is kept

@@ -15,7 +15,15 @@ from tokenhouse.errors import CallerError
 from tokenhouse.pages.api_reference import groups
 from tokenhouse.pages.charts import live_figures
 from tokenhouse.pages.facts import Facts, day, related, short_tokens, tokens
-from tokenhouse.pages.listing import CONTEXTS, PRICES, SORTS, find, search_of
+from tokenhouse.pages.listing import (
+    CONTEXTS,
+    PRICES,
+    ROWS_LENGTH,
+    SORTS,
+    Search,
+    find,
+    search_of,
+)
 from tokenhouse.pages.paths import Asked
 from tokenhouse.pages.prices import blended, calculator_rates
 from tokenhouse.pages.render import Renderer
@@ -110,14 +118,14 @@ class Views:
             case "category":
                 return Elsewhere("/models")
             case "author":
-                shown = self._author(asked, shelf)
+                shown = self._author(asked, shelf, query)
             case "model" | "model_api" | "model_llms":
                 found = self._model(asked, shelf, figures)
                 if isinstance(found, Elsewhere):
                     return found
                 shown = found
             case "pricing":
-                shown = Shown(f"pricing.{asked.form}", {"plans": _plans(shelf.catalogue)})
+                shown = self._pricing(asked, shelf, query)
             case "playground":
                 shown = Shown(f"playground.{asked.form}", _playground(shelf.offered))
             case "docs":
@@ -163,7 +171,16 @@ class Views:
             },
         )
 
-    def _author(self, asked: Asked, shelf: Shelf) -> Shown:
+    def _pricing(self, asked: Asked, shelf: Shelf, query: bytes) -> Shown:
+        page = Search(page=search_of(query).page)
+        words: Words = {
+            "plans": tuple(shelf.catalogue.plans.values()),
+            "search": page,
+            "found": find(shelf.offered, page, length=ROWS_LENGTH),
+        }
+        return Shown(f"pricing.{asked.form}", words)
+
+    def _author(self, asked: Asked, shelf: Shelf, query: bytes) -> Shown:
         wanted = asked.author.lower()
         theirs = tuple(
             each for each in shelf.facts if each.model.id.partition("/")[0].lower() == wanted
@@ -171,7 +188,13 @@ class Views:
         if not theirs:
             raise CallerError("No model here is by that author.", status=404, code="unknown_path")
         author = theirs[0].model.id.partition("/")[0]
-        words: Words = {"facts": theirs, "author": author, "path": f"/models/{quote(author)}"}
+        page = Search(page=search_of(query).page)
+        words: Words = {
+            "found": find(theirs, page),
+            "search": page,
+            "author": author,
+            "path": f"/models/{quote(author)}",
+        }
         return Shown(f"author.{asked.form}", words)
 
     def _model(
@@ -242,10 +265,6 @@ def _examples(model: Model) -> Words:
         "example_one": f"${money.usd(one)}",
         "example_all": f"${money.usd(one * EXAMPLE_REQUESTS)}",
     }
-
-
-def _plans(catalogue: Catalogue) -> tuple[object, ...]:
-    return tuple(catalogue.plans.values())
 
 
 def _playground(offered: tuple[Facts, ...]) -> Words:
