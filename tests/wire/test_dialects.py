@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wire import anthropic_frames, openai_frames, openai_sdk
-from tests.wire.answer_events import TEXTS, argument_texts, pieces
+from tests.wire.answer_events import TEXTS, answers, argument_texts, pieces
 from tests.wire.anthropic_sdk import Sdk
 from tests.wire.openai_frames import Json, at, cuts
 from tokenhouse.chat import Event, Finished, Usage
@@ -307,6 +307,19 @@ def test_what_is_streamed_is_what_is_not(
     at_once = client.whole(read_whole(upstream, client.dialect, whole))
     assert streamed == at_once
     usage = answer.usage
+    expected = (usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning)
+    assert client.buckets(streamed) == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(events=answers(), sizes=st.lists(st.integers(1, 90), max_size=30))
+def test_what_the_engine_streams_is_what_it_says_at_once(
+    client: Client, events: list[Event], sizes: list[int]
+) -> None:
+    """The engine speaks no dialect: its answers are events, in any order that there is."""
+    streamed = client.streamed(events, sizes)
+    assert streamed == client.whole(events)
+    usage = usage_of(events)
     expected = (usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning)
     assert client.buckets(streamed) == expected
 
