@@ -69,6 +69,9 @@ def make_providers(config: Config, catalogue: Catalogue) -> Providing:
     providing = Providing()
     for settings in config.providers:
         providing.providers[settings.name] = _make(settings, config, catalogue, providing)
+    for name in {model.tokenizer for model in catalogue.models if model.price is not None}:
+        if name is not None and name not in providing.counters:
+            _count_with(name, Path(config.engine.weights_dir), providing)
     return providing
 
 
@@ -197,6 +200,20 @@ def _tokenizer(model: Model, weights: Path) -> Path:
         return find_tekken(weights)
     except WeightsError:
         return derive_tekken(weights, weights.with_name(f"{weights.stem}.tekken.json"))
+
+
+def _count_with(tokenizer: str, weights_dir: Path, providing: Providing) -> None:
+    """A counter for models that run elsewhere, where their tokenizer's file lies in the weights
+    directory: the one that the row names, ``tekken.json`` for "tekken-v7"."""
+    path = weights_dir / ("tekken.json" if tokenizer == "tekken-v7" else tokenizer)
+    if path.suffix != ".json" or not path.is_file():
+        return
+    try:
+        tekken = load_tekken(path)
+    except EngineError as error:
+        log.warning("tokens of %s are estimated: %s", tokenizer, error)
+        return
+    providing.counters[tokenizer] = lambda text: len(tekken.encode(text))
 
 
 def why_nothing_answers(providing: Providing, catalogue: Catalogue) -> Mapping[str, str]:

@@ -12,6 +12,9 @@ import pytest
 from tests.acceptance.engine_house import CONTEXT, GUIDED, NOISE, PARROT, engine_house
 from tests.acceptance.messaging import PIXEL, TOOL, events, old_client, plain, sdk
 from tests.engine.tiny import write_gguf, write_tekken
+from tests.support.house import serving
+from tests.support.upstream import Upstream
+from tokenhouse.engine import Tekken
 
 LOOK: dict[str, Any] = {"tools": [TOOL], "tool_choice": {"type": "tool", "name": "look"}}
 RESULTS: list[dict[str, Any]] = [
@@ -65,6 +68,29 @@ COUNTED: dict[str, dict[str, Any]] = {
     "thinking": {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}},
     "a deferred tool": {"tools": [{**TOOL, "defer_loading": True}]},
 }
+
+ELSEWHERE = """
+[catalogue]
+shipped = false
+
+[engine]
+weights_dir = "{weights}"
+
+[providers.up]
+kind = "openai"
+base_url = "{url}"
+
+[[models]]
+id = "acme/told"
+tokenizer = "tekken.json"
+price = {{ input = "0.35", output = "0.56" }}
+routes = [ {{ provider = "up" }} ]
+
+[[models]]
+id = "acme/untold"
+price = {{ input = "0.35", output = "0.56" }}
+routes = [ {{ provider = "up" }} ]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +202,22 @@ async def test_what_does_not_fit_is_refused_in_the_words_that_clients_parse(
         fits = await client.messages.create(**asking(model=GUIDED, max_tokens=64))
         assert fits.usage.output_tokens <= 64
         await running.clean()
+
+
+async def test_a_model_elsewhere_is_counted_by_the_tokenizer_that_its_row_names(
+    tmp_path: Path, weights: Path
+) -> None:
+    async with Upstream() as up:
+        rows = ELSEWHERE.format(url=up.url, weights=weights.parent)
+        async with serving(tmp_path, rows) as running, sdk(running) as client:
+            counts = {}
+            for name in ("acme/told", "acme/untold"):
+                counts[name] = await client.messages.count_tokens(**counting(model=name))
+            assert counts["acme/told"].model_extra == {}
+            assert counts["acme/untold"].model_extra == {"estimated": True}
+            tekken = Tekken.from_file(weights.with_name("tekken.json"))
+            assert counts["acme/told"].input_tokens == len(tekken.encode("Say something."))
+            await running.clean()
 
 
 async def test_images_are_refused_by_name_where_the_model_takes_text_only(
