@@ -57,6 +57,14 @@ def test_without_a_tokenizer_it_is_an_estimate_and_says_so() -> None:
     assert usage.output == max(2, estimate_tokens("hello there"))
 
 
+def test_a_cut_answer_knows_what_of_its_prompt_came_from_a_cache() -> None:
+    meter = Meter(request(), 100, words)
+    meter.see([Opened("up-1"), Opened(None, 100, 80, 15), TextDelta("a b")])
+    for usage in (meter.usage(), meter.usage_so_far()):
+        assert (usage.input, usage.cache_read, usage.cache_write) == (5, 80, 15)
+    assert meter.upstream_id == "up-1"
+
+
 def test_tokens_that_the_upstream_tells_with_each_piece_are_counted() -> None:
     meter = Meter(request(), 100)
     meter.see([Opened(prompt_tokens=11), TextDelta("a", tokens=1), TextDelta("bc", tokens=3)])
