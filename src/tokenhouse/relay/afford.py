@@ -44,11 +44,8 @@ async def fitted(plan: Plan, refused: Refused, counted: int | None) -> Plan:
         each = affordable
     bound = counted_ceiling(prompt, request, offer, max_tokens=each, exact=exact)
     if refused.reason == "tokens" and not exact and plan.count is None:
-        # A limit is no money: what nobody can count is reserved as estimated, corrected at the end.
-        text = (plan.system_prompt or "") + prompt_text(request.conversation())
-        guess = await off_loop(estimate_tokens, text)
-        images = request.sizes.images * offer.model.image_tokens
-        bound = bound._replace(tokens=min(bound.tokens, guess + images + request.n * each))
+        guess = await _guess(plan)
+        bound = bound._replace(tokens=min(bound.tokens, guess + request.n * each))
     if bound.amount >= plan.ceiling.amount and bound.tokens >= plan.ceiling.tokens:
         return plan
     lowered = each < asked
@@ -59,6 +56,14 @@ async def fitted(plan: Plan, refused: Refused, counted: int | None) -> Plan:
         max_tokens=each if lowered else plan.max_tokens,
         lowered=lowered,
     )
+
+
+async def estimated(plan: Plan) -> Plan:
+    """The plan with the tokens per minute reserved by an estimate of its prompt: a limit is no money,
+    and is corrected when the request ends. What is held of the balance stays as it was."""
+    bound = plan.ceiling
+    tokens = min(bound.tokens, await _guess(plan) + bound.answer_tokens_max)
+    return structs.replace(plan, ceiling=bound._replace(tokens=tokens))
 
 
 def affordable(plan: Plan, free: int) -> int:
@@ -75,6 +80,13 @@ def affordable(plan: Plan, free: int) -> int:
 def _least(request: Request, asked: int) -> int:
     """A model must be left room to answer once it has thought."""
     return min(asked, max(LOWERED_FLOOR, request.thinking_tokens + 1))
+
+
+async def _guess(plan: Plan) -> int:
+    """The prompt's tokens as estimated, each image at the model's most."""
+    text = (plan.system_prompt or "") + prompt_text(plan.request.conversation())
+    images = plan.request.sizes.images * plan.offer.model.image_tokens
+    return await off_loop(estimate_tokens, text) + images
 
 
 async def _bound(plan: Plan) -> int:

@@ -23,9 +23,8 @@ from tokenhouse.catalogue import (
 from tokenhouse.chat import Request, Usage, estimate_tokens
 from tokenhouse.clock import Clock
 from tokenhouse.errors import AccountError, CallerError, HouseError, TokenhouseError, UpstreamError
-from tokenhouse.money import AMOUNT_MAX
 from tokenhouse.providers import Call, Provider
-from tokenhouse.relay.afford import affordable, fitted, off_loop
+from tokenhouse.relay.afford import affordable, estimated, fitted, off_loop
 from tokenhouse.relay.answer import Answer
 from tokenhouse.relay.fit import Counted, check_context, check_max_tokens, may_exceed
 from tokenhouse.relay.idempotency import Keep, Kept, Recording
@@ -44,11 +43,8 @@ SPENDING: frozenset[Reason] = frozenset({"credit", "day_cap", "month_cap"})
 """Refusals that a lower max_tokens may mend."""
 
 LARGE_SHARE = 8
-"""A prompt whose bound takes more than this share of the tokens per minute is counted first: a bound
-from bytes alone would keep others out for what it never uses."""
-
-_LARGE = Refused("tokens", AMOUNT_MAX)
-"""As if the tokens had not fitted and money were no question: nothing is lowered."""
+"""A prompt whose bound takes more than this share of the tokens per minute is reserved as estimated: a
+bound from bytes alone would keep others out for what it never uses."""
 
 
 @dataclass(slots=True)
@@ -155,7 +151,7 @@ class Relay:
             await self._check_context(plan)
         limit = plan.limits.tokens_per_minute
         if limit is not None and plan.ceiling.prompt_tokens_max * LARGE_SHARE > limit:
-            plan = await self._fitted(plan, _LARGE)
+            plan = await estimated(plan)
         if plan.limits.queue_depth:
             plan, result = await self.waiting.admit(plan, self._ask)
         else:
@@ -330,10 +326,7 @@ class Relay:
         return plan, result
 
     async def _fitted(self, plan: Plan, refused: Refused) -> Plan:
-        counted: int | None = None
-        route = plan.routes[0]
-        if refused is not _LARGE or self.providers[route.provider].counts_here:
-            counted = await self._count_at(route, plan)
+        counted = await self._count_at(plan.routes[0], plan)
         return await fitted(plan, refused, counted)
 
     def _refusal(self, plan: Plan, refused: Refused) -> AccountError:
