@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 from tests.acceptance.asking import HELLO, http
+from tests.api.asgi import Client, scope
 from tests.support.house import upstream_house
 
 
@@ -94,3 +96,37 @@ routes = [ { provider = "up", model = "m" } ]
         assert up.requests == []
         listed = (await client.get("/v1/models")).json()["data"]
         assert [row["id"] for row in listed] == ["acme/echo"]
+
+
+async def test_of_five_hundred_at_once_a_balance_for_37_serves_37(tmp_path: Path) -> None:
+    extra = """
+[[models]]
+id = "acme/fee"
+price = { input = "0.000001", output = "0.000001", request = "0.01" }
+routes = [ { provider = "up", model = "m" } ]
+"""
+    fee = 10_000_000
+    async with upstream_house(tmp_path, extra) as (running, up):
+        secret = await running.account_with(37 * fee + fee // 2)
+        body = json.dumps({**HELLO, "model": "acme/fee", "max_tokens": 10}).encode()
+        clients = [Client(body) for _ in range(500)]
+        asked = {
+            **scope(running),
+            "headers": [(b"authorization", b"Bearer " + secret.encode())],
+        }
+        async with asyncio.TaskGroup() as group:
+            for client in clients:
+                group.create_task(running.house({**asked}, client.receive, client.send))
+        statuses = [client.status for client in clients]
+        assert set(statuses) == {200, 402}
+        served = statuses.count(200)
+        assert 36 <= served <= 38
+        assert len(up.requests) == served
+        account = running.keys[secret]
+        balance = await running.house.billing.balance(account)
+        receipts = await running.house.billing.receipts(account, limit=1000)
+        assert balance.balance >= 0
+        assert balance.held == 0
+        assert sum(row.cost for row in receipts) == 37 * fee + fee // 2 - balance.balance
+        assert len(receipts) == served
+        await running.clean()

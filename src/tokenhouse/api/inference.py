@@ -123,6 +123,11 @@ class Inference:
             if recording is None:
                 await self._follow(caller, body, scope, receive, respond)
                 return
+            self._totals.begun -= 1  # it was counted when its client asked
+            kept = await self._relay.kept(caller, recording.asked.name)
+            if kept is not None:
+                await answer_kept(recording, kept)
+                return
         request = self._front.parse(
             body, scope["headers"], default_model=self._relay.default_model(caller)
         )
@@ -165,17 +170,11 @@ class Inference:
         """Answer a request that carries an Idempotency-Key: run it, join it, or give it again."""
         asked = key_asked(scope["headers"], scope["path"], body)
 
-        async def run(recording: Recording) -> None:
-            kept = await self._relay.kept(caller, asked.name)
-            if kept is None:
-                self._totals.begun -= 1  # it was counted when its client asked
-                await run_into(recording, self, scope, body)
-            else:
-                await answer_kept(recording, kept)
-
         keyed = self._keyed
         assert keyed is not None
-        follower = keyed.follow(caller.account, asked, respond.send, run)
+        follower = keyed.follow(
+            caller.account, asked, respond.send, partial(run_into, self, scope, body)
+        )
         task = asyncio.current_task()
         assert task is not None
         # The running request keeps the deadline; this only ends a client that takes too long to read.
