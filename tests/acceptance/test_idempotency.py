@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import httpx
 import openai
 import pytest
 
 from tests.acceptance.asking import HELLO, http, receipt
+from tests.acceptance.messaging import KINDS, Kind, asked, house
+from tests.acceptance.messaging import sdk as anthropic_sdk
 from tests.api.asgi import Client, scope
 from tests.support import answers, replies
 from tests.support.house import Running, upstream_house
@@ -149,16 +152,16 @@ async def test_a_key_belongs_to_its_account(tmp_path: Path) -> None:
 async def test_a_key_that_cant_be_taken_is_named(tmp_path: Path, key: str) -> None:
     async with upstream_house(tmp_path) as (running, up):
         client = Client(json.dumps(HELLO).encode())
-        asked = scope(running)
-        asked["headers"].append((b"idempotency-key", key.encode("latin-1")))
-        await running.house(asked, client.receive, client.send)
+        sent = scope(running)
+        sent["headers"].append((b"idempotency-key", key.encode("latin-1")))
+        await running.house(sent, client.receive, client.send)
         assert client.status == 400
         assert json.loads(client.text)["error"]["param"] == "Idempotency-Key"
         assert up.requests == []
         twice = Client(json.dumps(HELLO).encode())
-        asked = scope(running)
-        asked["headers"] += [(b"idempotency-key", b"one"), (b"idempotency-key", b"two")]
-        await running.house(asked, twice.receive, twice.send)
+        sent = scope(running)
+        sent["headers"] += [(b"idempotency-key", b"one"), (b"idempotency-key", b"two")]
+        await running.house(sent, twice.receive, twice.send)
         assert twice.status == 400
         await running.clean()
 
@@ -352,7 +355,7 @@ async def test_the_sdk_retries_after_a_dropped_connection_and_is_charged_once(
             base_url=f"http://127.0.0.1:{proxy.port}/v1", api_key=running.key, max_retries=2
         )
         async with sdk:
-            asked = asyncio.create_task(
+            asking = asyncio.create_task(
                 sdk.chat.completions.create(
                     model="echo",
                     messages=[{"role": "user", "content": "hello"}],
@@ -363,9 +366,60 @@ async def test_the_sdk_retries_after_a_dropped_connection_and_is_charged_once(
             proxy.drop()
             await proxy.connected(2)
             gate.set()
-            got = await asked
+            got = await asking
         assert got.choices[0].message.content == "here you are"
         assert len(up.requests) == 1
+        assert (await spent(running))[1] == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_message_streamed_to_anthropics_sdk_is_streamed_to_it_again(
+    tmp_path: Path, kind: Kind
+) -> None:
+    async with house(kind, tmp_path) as (running, up), anthropic_sdk(running) as client:
+        key = {"Idempotency-Key": "message-1"}
+
+        async def streamed() -> str:
+            async with client.messages.stream(**asked(), extra_headers=key) as stream:
+                return (await stream.get_final_message()).model_dump_json()
+
+        async def whole() -> str:
+            own = {"Idempotency-Key": "message-2"}
+            return (await client.messages.create(**asked(), extra_headers=own)).model_dump_json()
+
+        for ask_it in (streamed, whole):
+            first = await ask_it()
+            assert await ask_it() == first
+        assert len(up.requests) == 2
+        with pytest.raises(anthropic.ConflictError) as caught:
+            await client.messages.create(**asked("else"), extra_headers=key)
+        assert caught.value.response.headers["x-should-retry"] == "false"
+        assert (await spent(running))[1] == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_message_followed_mid_stream_is_the_one_that_is_kept(
+    tmp_path: Path, kind: Kind
+) -> None:
+    async with house(kind, tmp_path) as (running, _):
+        body = json.dumps(asked(stream=True)).encode()
+        clients = [Client(body) for _ in range(3)]
+        for client in clients:
+            async with asyncio.timeout(30):
+                await running.house(
+                    scope(running, "/v1/messages", anthropic_version="2023-06-01", **KEY),
+                    client.receive,
+                    client.send,
+                )
+        assert clients[0].text == clients[1].text == clients[2].text
+        assert clients[0].text.count(b"content_block_stop") >= 1
+        newer = Client(body)
+        await running.house(
+            scope(running, "/v1/messages", anthropic_version="2026-10-21", **KEY),
+            newer.receive,
+            newer.send,
+        )
+        assert newer.status == 409
         assert (await spent(running))[1] == 1
 
 

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from tokenhouse.api.fronts import Encoder
 from tokenhouse.api.http import (
     DIRECT,
     JSON,
@@ -28,7 +29,7 @@ from tokenhouse.api.http import (
 from tokenhouse.api.recording import Follower, Later, Recording, Stored
 from tokenhouse.api.routes import PREFIXES
 from tokenhouse.errors import CallerError, HouseError, TokenhouseError
-from tokenhouse.relay import Kept, KeyAsked
+from tokenhouse.relay import Answer, Kept, KeyAsked
 
 RECORDING = "tokenhouse.recording"
 """In the scope of a request that runs for its followers: its recording."""
@@ -38,13 +39,15 @@ KEPT_MAX = 4 * 2**20
 
 _PARAM = "Idempotency-Key"
 _LONGEST = 255
+_ASKING = (b"anthropic-version", b"anthropic-beta")
+"""Headers that change what is asked."""
 _RUNNING_RETRY_S = 2.0
 
 
 def key_asked(headers: Headers, path: str, body: bytes) -> KeyAsked:
     """The request's Idempotency-Key, which it must carry. CallerError for one that can't be taken.
 
-    The same bytes to another spelling of the same route are the same request.
+    The same bytes (and version headers) to another spelling of the same route are the same request.
     """
     name = header(headers, HEADER)
     assert name is not None
@@ -58,6 +61,8 @@ def key_asked(headers: Headers, path: str, body: bytes) -> KeyAsked:
         )
     route = next((path[len(prefix) :] for prefix in PREFIXES if path.startswith(prefix)), path)
     digest = hashlib.sha256(route.encode() + b"\0")
+    for asking in _ASKING:
+        digest.update(b"%b\0" % (header(headers, asking) or b""))
     digest.update(body)
     return KeyAsked(name.decode("ascii"), digest.digest())
 
@@ -174,6 +179,34 @@ async def run_into(handler: Handler, scope: Scope, body: bytes, recording: Recor
     own = {**scope, RECORDING: recording, ON_LEAVE: recording.on_leave}
     own.pop(DIRECT, None)
     await handler(own, _once(body), recording.send)
+
+
+class LastFrames:
+    """The last frames of a stream: what came last, and the closing that says what was charged.
+
+    An encoder closes once. Under an Idempotency-Key that happens in the operation that ends the hold,
+    and what the client is sent is what was kept.
+    """
+
+    __slots__ = ("_answer", "_charged", "_closed", "_encoder", "_frames")
+
+    def __init__(self, encoder: Encoder, answer: Answer, frames: bytes) -> None:
+        self._encoder = encoder
+        self._answer = answer
+        self._frames = frames
+        self._closed: bytes | None = None
+        self._charged = 0
+
+    def __call__(self, charged: int) -> bytes | None:
+        """None where the operation was undone and comes to another charge now: it can't be kept."""
+        frames = self.frames(charged)
+        return frames if charged == self._charged else None
+
+    def frames(self, charged: int) -> bytes:
+        if self._closed is None:
+            self._charged = charged
+            self._closed = self._encoder.closing(self._answer.usage, charged)
+        return self._frames + self._closed
 
 
 def stopping() -> HouseError:

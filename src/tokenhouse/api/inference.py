@@ -16,7 +16,7 @@ from functools import partial
 from tokenhouse import ids
 from tokenhouse.access import Access, Caller, header_key
 from tokenhouse.api.envelopes import id_headers
-from tokenhouse.api.fronts import Encoder, Front
+from tokenhouse.api.fronts import Front
 from tokenhouse.api.http import (
     DIRECT,
     JSON,
@@ -34,6 +34,7 @@ from tokenhouse.api.idempotency import (
     HEADER,
     RECORDING,
     KeyedAnswers,
+    LastFrames,
     answer_kept,
     key_asked,
     run_into,
@@ -237,10 +238,15 @@ class Inference:
                         await silence.body(frames, more=True)
                     if silence.flowing:
                         await answer.pump(lambda found: silence.write(_joined(encode, found)))
+                last = None
                 if recording is not None:
-                    recording.will_end(headers, partial(_last_frames, encoder, answer, frames))
+                    last = LastFrames(encoder, answer, frames)
+                    recording.will_end(headers, last)
                 closed = await answer.settle()
-                frames += encoder.closing(answer.usage, closed.charged)
+                if last is None:
+                    frames += encoder.closing(answer.usage, closed.charged)
+                else:
+                    frames = last.frames(closed.charged)
                 watch.stop()
                 await silence.body(frames, more=False)
             except TokenhouseError as error:
@@ -363,10 +369,6 @@ def _too_late(deadline_s: float) -> UpstreamError:
         code="deadline_exceeded",
         retryable=False,
     )
-
-
-def _last_frames(encoder: Encoder, answer: Answer, frames: bytes, charged: int) -> bytes:
-    return frames + encoder.closing(answer.usage, charged)
 
 
 def _bug(error: Exception) -> HouseError:

@@ -24,8 +24,8 @@ REPLAYED = (b"idempotent-replayed", b"true")
 _AHEAD = 64
 """How many messages of an answer too long to be kept may wait for its slowest follower."""
 
-Last = Callable[[int], bytes]
-"""What is charged → the last bytes of the answer."""
+Last = Callable[[int], bytes | None]
+"""What is charged → the last bytes of the answer; None when they can't be told again."""
 
 
 class Handle(Protocol):
@@ -213,7 +213,10 @@ class Follower:
 def _stored(
     status: int, headers: Headers, body: bytes, last: Last, kept_max: int, charged: int
 ) -> bytes | None:
-    body += last(charged)
+    rest = last(charged)
+    if rest is None:
+        return None
+    body += rest
     if len(body) > kept_max:
         return None
     return msgspec.msgpack.encode(Stored(status, list(headers), body))
