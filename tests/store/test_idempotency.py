@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -173,6 +174,7 @@ class Keys(RuleBasedStateMachine):
     """
 
     path: Path
+    numbers: Iterator[int]
 
     def __init__(self) -> None:
         super().__init__()
@@ -183,7 +185,7 @@ class Keys(RuleBasedStateMachine):
         self.noted: dict[int, int] = {}
         self.model: dict[str, tuple[str, bytes | None, int]] = {}
         """Key → (state, answer, when it ends)."""
-        self.file = self.path / f"{id(self):x}" / "tokenhouse.db"
+        self.file = self.path / f"{next(self.numbers)}" / "tokenhouse.db"
         self.store = SqliteStore(self.file, clock=self.clock)
         self.run(self.store.start(serve=True))
         self.account: str = self.run(account_with(self.store, 10**9))
@@ -285,13 +287,13 @@ async def _kept(store: SqliteStore, account: str, key: str) -> Kept | None:
 
 
 def test_whatever_happens_a_key_tells_the_truth_about_its_request(tmp_path: Path) -> None:
-    machine = type("KeysHere", (Keys,), {"path": tmp_path})
+    machine = type("KeysHere", (Keys,), {"path": tmp_path, "numbers": count()})
     run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=25))
 
 
 @pytest.mark.long
 def test_whatever_happens_a_key_tells_the_truth_many_times(tmp_path: Path) -> None:
-    machine = type("KeysHere", (Keys,), {"path": tmp_path})
+    machine = type("KeysHere", (Keys,), {"path": tmp_path, "numbers": count()})
     run_state_machine_as_test(machine, settings=settings(max_examples=500, stateful_step_count=60))
 
 
