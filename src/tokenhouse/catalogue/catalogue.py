@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import cast
 
 from tokenhouse.catalogue.prompts import fill
+from tokenhouse.catalogue.reach import contexts_of, within_reach
 from tokenhouse.catalogue.reading import read_models, read_plans
 from tokenhouse.catalogue.rows import Row, row
 from tokenhouse.catalogue.values import Model, Offer, Plan
@@ -86,9 +87,11 @@ class Catalogue:
         shipped_plans = read_plans(reader, cast("Mapping[str, object]", tables["plans"]))
         source = "" if config.path is None else str(config.path)
         reader.done(source)
+        contexts = contexts_of(config.providers)
+        kept = [*written, *(model for model in shipped if model.id.lower() not in replaced)]
         try:
             return cls(
-                [*written, *(model for model in shipped if model.id.lower() not in replaced)],
+                [within_reach(model, contexts) for model in kept],
                 [*plans.values(), *(plan for plan in shipped_plans if plan.name not in plans)],
                 site=config.site.name,
                 url=config.server.public_url,
