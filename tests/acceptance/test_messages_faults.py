@@ -159,6 +159,27 @@ async def test_an_answer_beyond_max_tokens_is_cut_and_the_bill_stays_below(
         await up.wait_no_connections()
 
 
+async def test_an_openai_clients_signature_of_another_endpoint_is_left_out_as_well(
+    tmp_path: Path,
+) -> None:
+    async with house("anthropic", tmp_path) as (running, up), old_client(running) as client:
+        message = "messages.1.content.0: Invalid `signature` in `thinking` block"
+        up.script(native.error(400, "invalid_request_error", message))
+        detail = {"type": "reasoning.text", "text": "hm", "signature": "Zm9yZWlnbg==", "index": 0}
+        turns: list[Any] = [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": "well", "reasoning_details": [detail]},
+            {"role": "user", "content": "go on"},
+        ]
+        body = {"model": asked()["model"], "messages": turns}
+        got = await client.post("/v1/chat/completions", json=body)
+        assert got.json()["choices"][0]["finish_reason"] == "stop"
+        first, second = (str(seen.json) for seen in up.requests)
+        assert "Zm9yZWlnbg==" in first
+        assert "thinking" not in second
+        await running.clean()
+
+
 async def test_a_signature_of_another_endpoint_is_refused_once_and_left_out_then(
     tmp_path: Path,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.messaging import KINDS, PIXEL, TOOL, Kind, asked, house, old_client, sdk
+from tests.support import anthropic_answers as native
 
 LONG = "mcp__a_server_of_that_name__" + "n" * 70
 EPHEMERAL = {"cache_control": {"type": "ephemeral"}}
@@ -138,4 +139,29 @@ async def test_a_coding_agents_request_is_served_on_either_upstream(
             assert "billing" not in json.dumps(sent)
             assert "cache_control" not in json.dumps(sent)
             assert sent["reasoning_effort"] == "high"
+        await running.clean()
+
+
+async def test_a_newer_model_behind_an_anthropic_upstream_is_asked_its_own_way(
+    tmp_path: Path,
+) -> None:
+    asked_of_it: dict[str, Any] = {
+        "model": "echo",
+        "max_tokens": 3000,
+        "temperature": 0.5,
+        "reasoning_effort": "low",
+        "messages": [{"role": "user", "content": "Hello"}],
+    }
+    async with house("anthropic", tmp_path) as (running, up), old_client(running) as client:
+        refusal = '"thinking.type.enabled" is not supported for this model'
+        up.script(native.error(400, "invalid_request_error", refusal))
+        for _ in range(2):
+            answer = await client.post("/v1/chat/completions", json=asked_of_it)
+            assert answer.status_code == 200, answer.text
+        older, newer, again = (seen.json for seen in up.requests)
+        assert older["thinking"] == {"type": "enabled", "budget_tokens": 2048}
+        assert newer["thinking"] == {"type": "adaptive"}
+        assert newer["output_config"] == {"effort": "low"}
+        assert "temperature" not in newer
+        assert again == newer
         await running.clean()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from tokenhouse.api import Cors
 from tokenhouse.api.limit_headers import (
     anthropic_limit_headers,
     duration,
@@ -84,3 +87,18 @@ def test_a_refusal_says_when_to_come_back_or_not_to() -> None:
     assert (b"x-should-retry", b"false") in refusal_headers(never, NOW)
     assert refusal_headers(AccountError("x", status=402), NOW) == []
     assert refusal_headers(HouseError("x", status=503), NOW)[0] == (b"retry-after", b"1")
+
+
+async def test_a_browser_may_read_every_header_of_a_limit() -> None:
+    messages: list[Any] = []
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    scope: Any = {"path": "/v1/messages", "headers": [(b"origin", b"https://a.example")]}
+    await Cors(("*",)).sender(scope, send)({"type": "http.response.start", "headers": []})
+    exposed = dict(messages[0]["headers"])[b"access-control-expose-headers"].split(b", ")
+    told = openai_limit_headers(LEFT, NOW) + anthropic_limit_headers(LEFT, NOW)
+    never = RefusedError("x", Refused("tokens"), status=429, code="c", retry_after_s=60)
+    told += refusal_headers(never, NOW)
+    assert {name for name, _ in told} <= set(exposed)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 from tests.store.requests import NOW, account_with, admission, receipt, sound
 
-from tokenhouse.access import KeyChange, KeyLimits, Limits, new_key
+from tokenhouse.access import KeyChange, KeyLimits, Limits, new_key, new_rotation
+from tokenhouse.billing import By
 from tokenhouse.clock import ManualClock
 from tokenhouse.relay import Admission, Admitted, Refused, Remaining
 from tokenhouse.store import SqliteStore
@@ -188,6 +189,31 @@ async def test_holds_that_expire_or_are_released_free_what_they_held_of_a_cap(
     assert refused == Refused("day_cap", 70, 100, whose="key")
     assert isinstance(await store.admit(asking(2, account, key, 70)), Admitted)
     await sound(store, open_holds=1)
+
+
+async def test_every_act_on_a_key_leaves_its_row_and_none_when_nothing_changed(
+    store: SqliteStore,
+) -> None:
+    account = await account_with(store, 0)
+    by = By("ops", "asked for")
+    made = new_key(account, "ci", now_ms=NOW, limits=KeyLimits(day_cap=5))
+    await store.add_key(made.key, by=by)
+    for _ in range(2):
+        await store.change_key(made.key.id, KeyChange(day_cap=7, models=("a/b",)), by=by)
+    rotation, _ = new_rotation(made.key.id, now_ms=NOW, overlap_ms=10)
+    await store.rotate_key(rotation, by=by)
+    rows = [
+        row for row in await store.audit(account, before=10**9, limit=9) if row.subject[0] == "k"
+    ]
+    assert [row.act for row in rows] == ["keys rotate", "keys change", "keys create"]
+    rotated, changed, _ = rows
+    assert changed.before is not None
+    assert changed.after is not None
+    assert rotated.after is not None
+    assert (changed.before["day_cap"], changed.after["day_cap"]) == (5, 7)
+    assert (changed.before["models"], changed.after["models"]) == (None, ["a/b"])
+    assert rotated.after["old_until_ms"] == NOW + 10
+    assert all("digest" not in (row.after or {}) for row in rows)
 
 
 STEPS = st.lists(

@@ -151,6 +151,7 @@ def test_documents_are_understood_and_bound_by_the_context_alone() -> None:
 
 
 def test_images_are_counted_wherever_they_stand_and_their_base64_is_no_text() -> None:
+    """gateways.md row 30: images count by the model's rule, never as text."""
     data = "QUJD" * 1000
     inline: Json = {
         "type": "image",

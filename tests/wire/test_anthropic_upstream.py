@@ -109,6 +109,7 @@ def said_list(*blocks: Json) -> Json:
 
 
 def test_a_count_goes_up_with_the_fields_that_a_counter_takes() -> None:
+    """gateways.md row 25: system and tools are counted with the messages."""
     data = body(
         system="S", tools=[TOOL], temperature=1, stream=True, metadata={"user_id": "u"}, x_odd=1
     )

@@ -7,8 +7,12 @@ from tokenhouse.api.http import Headers, Message, Receive, Scope, Send, header
 _EXPOSED = (
     b"x-request-id, request-id, x-tokenhouse-request-id, x-tokenhouse-max-tokens, "
     b"x-tokenhouse-left-out, retry-after, "
-    b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-limit-tokens, "
-    b"x-ratelimit-remaining-tokens, x-ratelimit-reset"
+    b"x-should-retry, idempotent-replayed, x-ratelimit-reset, "
+    b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
+    b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, "
+    b"anthropic-ratelimit-requests-limit, anthropic-ratelimit-requests-remaining, "
+    b"anthropic-ratelimit-requests-reset, anthropic-ratelimit-tokens-limit, "
+    b"anthropic-ratelimit-tokens-remaining, anthropic-ratelimit-tokens-reset"
 )
 
 

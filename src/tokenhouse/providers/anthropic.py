@@ -11,7 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from tokenhouse.chat import Conversation, Dialect, Event, Request
+from msgspec import structs
+
+from tokenhouse.chat import (
+    Conversation,
+    Dialect,
+    Event,
+    ReasoningPart,
+    RedactedPart,
+    Request,
+)
 from tokenhouse.errors import CallerError, TokenhouseError, UpstreamError
 from tokenhouse.providers.base import Call, told
 from tokenhouse.providers.failures import transport_failure
@@ -37,6 +46,9 @@ MAX_TOKENS_DEFAULT: Final = 4096
 """This protocol wants a number where neither the client nor the model's row names one."""
 
 _HEADERS_KEPT: Final = 64
+
+_NEWER_MOST: Final = 1000
+"""Models remembered that take neither sampling parameters nor a budget for thinking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +76,7 @@ class AnthropicProvider:
         self._limits = settings.limits
         self._priced = frozenset(settings.priced_words)
         self._key = settings.api_key
+        self._newer: set[str] = set()
         self._headers: dict[tuple[str, tuple[str, ...]], HeaderBlock] = {}
 
     @property
@@ -122,9 +135,7 @@ class AnthropicProvider:
 
     async def open(self, call: Call) -> AnthropicPassing:
         if not _is_native(call.request):
-            conversation = told(call)
-            asked = asked_of(conversation, name_most=ANTHROPIC_NAME_MOST)
-            return await self._open(call, _built_body(call, conversation), asked)
+            return await self._translated(call)
         try:
             return await self._open(call, _passed_body(call))
         except UpstreamError as error:
@@ -132,6 +143,24 @@ class AnthropicProvider:
                 raise
         # Thinking that another endpoint minted: once more without it, as if it had been left out.
         return await self._open(call, _passed_body(call, keep_thoughts=False))
+
+    async def _translated(self, call: Call) -> AnthropicPassing:
+        """Once more where that mends it: without foreign thoughts, or in newer models' way."""
+        conversation = told(call)
+        asked = asked_of(conversation, name_most=ANTHROPIC_NAME_MOST)
+        newer = call.upstream_model in self._newer
+        try:
+            return await self._open(call, _built_body(call, conversation, newer=newer), asked)
+        except UpstreamError as error:
+            if error.code == anthropic_messages.THINKING_SIGNATURE:
+                conversation = _thoughtless(conversation)
+            elif not newer and _refuses_older_ways(error):
+                newer = True
+                if len(self._newer) < _NEWER_MOST:
+                    self._newer.add(call.upstream_model)
+            else:
+                raise
+        return await self._open(call, _built_body(call, conversation, newer=newer), asked)
 
     async def aclose(self) -> None:
         """The client is shared; whoever made it closes it."""
@@ -223,6 +252,23 @@ def _is_native(request: Request) -> bool:
     return request.dialect == "anthropic_messages"
 
 
+def _thoughtless(conversation: Conversation) -> Conversation:
+    return structs.replace(
+        conversation,
+        messages=tuple(
+            structs.replace(
+                message,
+                parts=tuple(
+                    part
+                    for part in message.parts
+                    if not isinstance(part, (ReasoningPart, RedactedPart))
+                ),
+            )
+            for message in conversation.messages
+        ),
+    )
+
+
 def _passed_body(call: Call, *, keep_thoughts: bool = True) -> bytes:
     return anthropic_messages.upstream_body(
         call.request,
@@ -234,14 +280,24 @@ def _passed_body(call: Call, *, keep_thoughts: bool = True) -> bytes:
     )
 
 
-def _built_body(call: Call, conversation: Conversation) -> bytes:
+def _built_body(call: Call, conversation: Conversation, *, newer: bool) -> bytes:
+    """``newer``: in the shape of the newer version, which newer models want under the older one too."""
     return anthropic_messages.build_upstream_body(
         conversation,
         model=call.upstream_model,
         max_tokens=_max_tokens(call),
         stream=True,
+        version=anthropic_messages.NEWER_VERSION if newer else anthropic_messages.FIRST_VERSION,
         defaults=default_fields(call.defaults),
     )
+
+
+def _refuses_older_ways(error: UpstreamError) -> bool:
+    """Is it a sampling parameter or a thinking budget that this model does not take?"""
+    return error.status == 400 and any(word in error.message for word in _OLDER_WAYS)
+
+
+_OLDER_WAYS: Final = ("temperature", "top_p", "top_k", "thinking.type", "thinking.enabled")
 
 
 def _count_body(call: Call) -> bytes:

@@ -24,12 +24,19 @@ from tokenhouse.wire.anthropic_messages.stream import (
     TranslatingReader,
 )
 from tokenhouse.wire.anthropic_messages.upstream import upstream_body, upstream_count_body
-from tokenhouse.wire.anthropic_messages.versions import check_version, upstream_version
+from tokenhouse.wire.anthropic_messages.versions import (
+    FIRST_VERSION,
+    NEWER_VERSION,
+    check_version,
+    upstream_version,
+)
 from tokenhouse.wire.anthropic_messages.whole import pass_whole, translate_whole
 
 __all__ = [
     "MessagesBody",
+    "FIRST_VERSION",
     "MessagesRequest",
+    "NEWER_VERSION",
     "PING",
     "PRICED",
     "PRICED_BETAS",

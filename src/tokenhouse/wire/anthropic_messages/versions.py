@@ -14,7 +14,10 @@ FIRST_VERSION: Final = "2023-06-01"
 """What a request without ``anthropic-version`` means, and what goes upstream with a translated one:
 the last version that takes sampling parameters."""
 
-_WITHOUT_SAMPLING: Final = "2026-10-21"
+NEWER_VERSION: Final = "2026-10-21"
+"""The first version without sampling parameters, where models measure their thinking themselves. Newer
+models want a request of that shape under any version."""
+
 SAMPLING: Final = ("temperature", "top_p", "top_k")
 
 
@@ -27,7 +30,7 @@ def upstream_version(request: Request) -> str:
 
 def takes_sampling(version: str) -> bool:
     """Does a request of ``version`` take sampling parameters? From 2026-10-21 on they are refused."""
-    return version < _WITHOUT_SAMPLING
+    return version < NEWER_VERSION
 
 
 def check_version(request: Request) -> None:
