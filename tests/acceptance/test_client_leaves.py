@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from tests.acceptance.asking import HELLO, http
+from tests.api.asgi import Client, scope
 from tests.support import answers, replies
 from tests.support.house import Running, upstream_house
 
@@ -48,6 +51,30 @@ async def test_leaving_before_the_upstream_answers_costs_nothing(tmp_path: Path)
         assert balance.balance == 10**12
         outcomes = await running.house.billing.receipts(running.account.id)
         assert [row.outcome for row in outcomes] == ["cancelled", "cancelled"]
+
+
+async def test_five_hundred_that_leave_while_their_holds_are_queued_hold_and_owe_nothing(
+    tmp_path: Path,
+) -> None:
+    async with upstream_house(tmp_path) as (running, up):
+        clients = [Client(json.dumps(HELLO).encode()) for _ in range(500)]
+        with closing(sqlite3.connect(running.data_dir / "tokenhouse.db")) as beside:
+            beside.isolation_level = None
+            beside.execute("BEGIN IMMEDIATE")  # nothing can be admitted while this stands
+            tasks = [
+                asyncio.create_task(running.house(scope(running), client.receive, client.send))
+                for client in clients
+            ]
+            await asyncio.sleep(0)
+            for client in clients:
+                client.left.set()
+            await asyncio.wait(tasks)
+            beside.execute("ROLLBACK")
+        await running.until_no_hold()
+        assert up.requests == []
+        assert not any(client.sent for client in clients)
+        balance = await running.house.billing.balance(running.account.id)
+        assert (balance.balance, balance.held) == (10**12, 0)
 
 
 async def test_a_body_that_never_comes_holds_nothing(tmp_path: Path) -> None:

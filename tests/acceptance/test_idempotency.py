@@ -20,6 +20,7 @@ from tests.acceptance.messaging import sdk as anthropic_sdk
 from tests.api.asgi import Client, scope
 from tests.support import answers, replies
 from tests.support.house import Running, upstream_house
+from tokenhouse.store import SqliteStore
 
 KEY = {"idempotency-key": "order-66"}
 PIECES = [answers.role(), answers.text("one"), answers.text(" two"), answers.end()]
@@ -297,6 +298,28 @@ async def test_nobody_comes_back_for_a_minute_and_it_is_cancelled_and_settled_as
         assert lost.json()["error"]["code"] == "idempotency_answer_lost"
         assert rows[0].id in lost.json()["error"]["message"]
         assert len(up.requests) == 1
+
+
+async def test_a_house_that_stops_ends_what_runs_without_a_client_and_settles_it(
+    tmp_path: Path,
+) -> None:
+    timers = Timers()
+    async with upstream_house(tmp_path) as (running, up):
+        running.house.keyed.later = timers
+        up.script(replies.stall_in_body(PIECES[:2]))
+        await _leave_after_one(running)
+        house, account = running.house, running.account.id
+    assert house.keyed.running == {}
+    store = SqliteStore(tmp_path / "tokenhouse.db", clock=house.clock)
+    await store.start(serve=False)
+    try:
+        verification = await store.verify()
+        assert (verification.errors, verification.open_holds) == ((), 0)
+        rows = await store.receipts(account, since_ms=0, until_ms=2**62, limit=9)
+        assert [row.outcome for row in rows] == ["cancelled"]
+        assert rows[0].cost > 0
+    finally:
+        await store.stop()
 
 
 async def test_an_answer_longer_than_is_kept_is_given_once_and_says_so_afterwards(

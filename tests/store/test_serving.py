@@ -33,6 +33,18 @@ async def test_a_second_serve_of_a_directory_is_refused_by_name(
     await second.stop()
 
 
+async def test_a_link_to_the_database_is_no_way_around_the_lock(
+    store: SqliteStore, path: Path, clock: ManualClock
+) -> None:
+    link = path.parent / "elsewhere" / "tokenhouse.db"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    with pytest.raises(HouseError, match=str(path.parent)) as caught:
+        await SqliteStore(link, clock=clock).start(serve=True)
+    assert caught.value.code == "already_served"
+    await sound(store)
+
+
 async def test_the_command_line_sees_and_is_seen_but_admits_nothing(
     store: SqliteStore, path: Path, clock: ManualClock
 ) -> None:

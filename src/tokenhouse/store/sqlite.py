@@ -71,7 +71,7 @@ class SqliteStore(Office):
         self._clock = clock
         self._connect = partial(connect, path, durability)
         self._inline = durability == "process"
-        self._lock = DirectoryLock(path.parent)
+        self._lock = DirectoryLock(path.resolve().parent)
         self._windows = Windows()
         self._codec = ReceiptCodec()
         self._running: _Running | None = None
