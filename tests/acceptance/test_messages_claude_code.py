@@ -25,6 +25,16 @@ from tests.support.upstream import Seen
 
 pytestmark = pytest.mark.long
 
+WIDE = """
+[[models]]
+id = "acme/wide"
+context_length = 200000
+max_output_tokens = 8192
+price = { input = "0.35", output = "0.56" }
+routes = [ { provider = "up", model = "m" } ]
+"""
+"""It asks for 32,000 tokens, is told that this model writes 8,192, and asks for those."""
+
 PATIENCE_S = 120.0
 ANSWER = "The file says hello, and the command says forty-two."
 _INSTALLED = ROOT / ".cache" / "clients" / "node_modules" / ".bin" / "claude"
@@ -37,7 +47,7 @@ async def test_it_reads_a_file_runs_a_command_and_answers(tmp_path: Path, kind: 
     project.mkdir()
     (tmp_path / "home").mkdir()
     (project / "note.txt").write_text("hello from the file\n")
-    async with house(kind, tmp_path / "house") as (running, up):
+    async with house(kind, tmp_path / "house", WIDE) as (running, up):
         up.default = _scripted(kind, project)
         told = await _run(claude, running, project, tmp_path / "home")
         assert told["is_error"] is False, told
@@ -93,10 +103,9 @@ def _environment(running: Running, home: Path) -> dict[str, str]:
         "ANTHROPIC_BASE_URL": running.url,
         "ANTHROPIC_API_KEY": running.key,
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        "CLAUDE_CODE_MAX_OUTPUT_TOKENS": "4000",
         "DISABLE_AUTOUPDATER": "1",
         "DISABLE_TELEMETRY": "1",
-        **dict.fromkeys((*models, "ANTHROPIC_DEFAULT_OPUS_MODEL"), "acme/echo"),
+        **dict.fromkeys((*models, "ANTHROPIC_DEFAULT_OPUS_MODEL"), "acme/wide"),
     }
 
 

@@ -20,8 +20,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from tokenhouse.api.direct import DirectOut
 from tokenhouse.api.http import DIRECT, ON_LEAVE
 
+# Said before a path is known: in both protocols' envelopes at once.
 _TOO_LARGE_BODY = (
-    b'{"error":{"message":"The request line and headers are too long.",'
+    b'{"type":"error","error":{"message":"The request line and headers are too long.",'
     b'"type":"invalid_request_error","code":"headers_too_large","param":null},"status":"error",'
     b'"message":"The request line and headers are too long."}'
 )
