@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import re
@@ -149,6 +150,30 @@ async def test_other_forms_of_a_models_address_lead_to_it(
         answer = await client.get(asked)
         assert (answer.status_code, answer.headers["location"]) == (301, found)
         assert (await client.get(found)).status_code == 200
+
+
+async def test_any_address_is_answered(tmp_path: Path) -> None:
+    async with paged(tmp_path) as (running, _):
+        for target in (
+            b"/models/?q=%C3%A9&x=%FF",
+            b"//elsewhere.example/",
+            b"/models//",
+            b"/models/acme/echo%00.md",
+            b"/%ff%fe",
+            b"/static//",
+            b"/static/x/%2e%2e/%2e%2e/pages.py",
+            b"/models/" + b"a/" * 500,
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            writer.write(b"GET " + target + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            async with asyncio.timeout(30):
+                head = (await reader.read()).split(b"\r\n\r\n")[0]
+            writer.close()
+            await writer.wait_closed()
+            status = int(head.split()[1])
+            assert status in (302, 404), (target, head)
+            if b"q=" in target:
+                assert b"location: /models?q=%C3%A9&x=%FF" in head
 
 
 async def test_every_model_has_markdown_with_front_matter_and_the_same_facts(

@@ -213,5 +213,5 @@ class _Open(NamedTuple):
 
 def _tidied(scope: Scope, path: str) -> Answer:
     """The same page without the key in its address, or without the closing slash."""
-    query = scope["query_string"].decode("latin-1")
+    query = quote(scope["query_string"], safe="=&%+;,/:?@!$'()*~-._")
     return redirect(quote(path, safe="/:") + (f"?{query}" if query else ""), 302)
