@@ -1,0 +1,1 @@
+"""A seeded world of requests against the real relay and the real store, with a bookkeeper beside it."""
