@@ -23,6 +23,7 @@ from tests.acceptance.messaging import (
     sdk,
 )
 from tests.support import answers, replies
+from tests.support import anthropic_answers as native
 from tests.support.house import Running
 
 BOTH = pytest.mark.parametrize("kind", KINDS)
@@ -176,6 +177,23 @@ async def test_a_burst_of_counts_passes_and_an_endless_one_ends(tmp_path: Path) 
         with pytest.raises(anthropic.RateLimitError) as limited:
             await asyncio.gather(*(poor.messages.count_tokens(**fields) for _ in range(5)))
         assert int(limited.value.response.headers["retry-after"]) >= 1
+        await running.clean()
+
+
+async def test_a_counter_that_is_missing_or_fails_is_made_up_for_but_its_refusals_are_told(
+    tmp_path: Path,
+) -> None:
+    async with house("anthropic", tmp_path) as (running, up), sdk(running) as client:
+        fields = asked()
+        del fields["max_tokens"]
+        for reply in (replies.error(404), replies.error(500), replies.whole({"input_tokens": -1})):
+            up.script(reply)
+            count = await client.messages.count_tokens(**fields)
+            assert count.model_extra == {"estimated": True}
+            assert count.input_tokens > 0
+        up.script(native.error(400, "invalid_request_error", "messages.0.content.0: no such thing"))
+        with pytest.raises(anthropic.BadRequestError, match="no such thing"):
+            await client.messages.count_tokens(**fields)
         await running.clean()
 
 

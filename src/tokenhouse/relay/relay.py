@@ -114,7 +114,7 @@ class Relay:
         """
         plan = self._plan(caller, request, request_id)
         for route in plan.routes:
-            exact = await self._count_at(route, plan)
+            exact = await self._count_at(route, plan, strict=True)
             if exact is not None:
                 return Counted(exact, "counted")
         text = (plan.system_prompt or "") + prompt_text(request.conversation())
@@ -282,11 +282,14 @@ class Relay:
                 return why.rstrip(".")
         return "none of its routes has a provider in this house"
 
-    async def _count_at(self, route: Route, plan: Plan) -> int | None:
-        """The prompt as ``route``'s provider counts it; None when it can't, or fails now."""
+    async def _count_at(self, route: Route, plan: Plan, *, strict: bool = False) -> int | None:
+        """The prompt as ``route``'s provider counts it; None when it can't, or fails now. ``strict``: a
+        refusal that is the caller's to mend is raised."""
         try:
             return await self.providers[route.provider].count(self.call(plan, route.model))
         except UpstreamError as error:
+            if strict and not error.retryable:
+                raise
             log.info("%s can't count for %s: %s", route.provider, plan.offer.model.id, error)
             return None
 
