@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
 from importlib import util
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from tests.source import ROOT
 
 
 def program(name: str, package: str) -> str:
@@ -39,6 +44,38 @@ def node_package(name: str) -> Path:
     if not folder.is_dir():
         missing(f"{name} is not installed (make node-parts, or npm ci in tests/node)")
     return folder
+
+
+CLIENTS = ROOT / ".cache" / "clients"
+INSTALL_S = 240
+
+
+def python_package(requirement: str) -> Path:
+    """A folder for PYTHONPATH with ``name==version`` that the tests' own environment has otherwise.
+
+    Installed on first use into the ignored cache, next to it first: half of one is none.
+    """
+    folder = CLIENTS / requirement.replace("==", "-")
+    if folder.is_dir():
+        return folder
+    CLIENTS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CLIENTS) as place:
+        made = Path(place) / "made"
+        command = [*_installer(), "--quiet", "--target", str(made), requirement]
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=INSTALL_S)
+        except (subprocess.SubprocessError, OSError):
+            missing(f"pip install --target {folder.relative_to(ROOT)} {requirement}")
+        if not folder.is_dir():
+            made.rename(folder)
+    return folder
+
+
+def _installer() -> list[str]:
+    if util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip", "--disable-pip-version-check", "install"]
+    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
+    return [uv, "pip", "install", "--python", sys.executable]
 
 
 def missing(reason: str) -> NoReturn:
