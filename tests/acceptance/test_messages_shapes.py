@@ -165,3 +165,24 @@ async def test_a_newer_model_behind_an_anthropic_upstream_is_asked_its_own_way(
         assert "temperature" not in newer
         assert again == newer
         await running.clean()
+
+
+async def test_a_server_without_late_system_messages_gets_them_as_the_users(
+    tmp_path: Path,
+) -> None:
+    late = {"role": "system", "content": "Now"}
+    turns = [{"role": "user", "content": "a"}, late, {"role": "user", "content": "b"}]
+    async with house("anthropic", tmp_path) as (running, up), old_client(running) as client:
+        refusal = "messages.1.role: Input should be 'user' or 'assistant'"
+        up.script(native.error(400, "invalid_request_error", refusal))
+        for _ in range(2):
+            answer = await client.post(
+                "/v1/chat/completions", json={"model": "echo", "messages": turns}
+            )
+            assert answer.status_code == 200, answer.text
+        first, second, third = (seen.json["messages"] for seen in up.requests)
+        assert first == turns
+        texts = ["a", "<system-reminder>\nNow\n</system-reminder>", "b"]
+        blocks = [{"type": "text", "text": text} for text in texts]
+        assert second == [{"role": "user", "content": blocks}] == third
+        await running.clean()

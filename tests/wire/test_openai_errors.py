@@ -263,3 +263,9 @@ def test_buckets_survive_the_way_out_and_back(usage: Usage, beside_others: bool)
         assert back == usage
     assert shown.endswith(b'"cost":0.000000007}')
     assert ("x" in json.loads(shown)) == beside_others
+
+
+def test_a_short_upstream_name_is_put_right_where_it_stands_alone() -> None:
+    body = b'{"error":{"message":"messages.0: the model m has no memory"}}'
+    error = upstream_error(400, body, upstream_model="m", public_model="acme/echo")
+    assert str(error) == "messages.0: the model acme/echo has no memory"

@@ -47,8 +47,8 @@ MAX_TOKENS_DEFAULT: Final = 4096
 
 _HEADERS_KEPT: Final = 64
 
-_NEWER_MOST: Final = 1000
-"""Models remembered that take neither sampling parameters nor a budget for thinking."""
+_MODELS_MOST: Final = 1000
+"""Models remembered for what they refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,7 @@ class AnthropicProvider:
         self._priced = frozenset(settings.priced_words)
         self._key = settings.api_key
         self._newer: set[str] = set()
+        self._plain: set[str] = set()
         self._headers: dict[tuple[str, tuple[str, ...]], HeaderBlock] = {}
 
     @property
@@ -145,22 +146,31 @@ class AnthropicProvider:
         return await self._open(call, _passed_body(call, keep_thoughts=False))
 
     async def _translated(self, call: Call) -> AnthropicPassing:
-        """Once more where that mends it: without foreign thoughts, or in newer models' way."""
+        """Asked again, in another way, where that mends a refusal: each way is tried once at most."""
         conversation = told(call)
         asked = asked_of(conversation, name_most=ANTHROPIC_NAME_MOST)
-        newer = call.upstream_model in self._newer
-        try:
-            return await self._open(call, _built_body(call, conversation, newer=newer), asked)
-        except UpstreamError as error:
-            if error.code == anthropic_messages.THINKING_SIGNATURE:
-                conversation = _thoughtless(conversation)
-            elif not newer and _refuses_older_ways(error):
-                newer = True
-                if len(self._newer) < _NEWER_MOST:
-                    self._newer.add(call.upstream_model)
-            else:
-                raise
-        return await self._open(call, _built_body(call, conversation, newer=newer), asked)
+        model = call.upstream_model
+        newer = model in self._newer
+        plain = model in self._plain
+        if plain:
+            conversation = anthropic_messages.reminded(conversation)
+        thoughtless = False
+        while True:
+            try:
+                return await self._open(call, _built_body(call, conversation, newer=newer), asked)
+            except UpstreamError as error:
+                if error.code == anthropic_messages.THINKING_SIGNATURE and not thoughtless:
+                    thoughtless = True
+                    conversation = _thoughtless(conversation)
+                elif not newer and _refuses_older_ways(error):
+                    newer = True
+                    _remember(self._newer, model)
+                elif not plain and _refuses_late_system(error):
+                    plain = True
+                    _remember(self._plain, model)
+                    conversation = anthropic_messages.reminded(conversation)
+                else:
+                    raise
 
     async def aclose(self) -> None:
         """The client is shared; whoever made it closes it."""
@@ -295,6 +305,16 @@ def _built_body(call: Call, conversation: Conversation, *, newer: bool) -> bytes
 def _refuses_older_ways(error: UpstreamError) -> bool:
     """Is it a sampling parameter or a thinking budget that this model does not take?"""
     return error.status == 400 and any(word in error.message for word in _OLDER_WAYS)
+
+
+def _refuses_late_system(error: UpstreamError) -> bool:
+    """Is it a system message among the others that this server does not take?"""
+    return error.status == 400 and ".role" in error.message and "messages" in error.message
+
+
+def _remember(models: set[str], model: str) -> None:
+    if len(models) < _MODELS_MOST:
+        models.add(model)
 
 
 _OLDER_WAYS: Final = ("temperature", "top_p", "top_k", "thinking.type", "thinking.enabled")

@@ -69,6 +69,9 @@ def clean(message: str, upstream_model: str, public_model: str) -> str:
     if "<html" in message.lower() or "<!doctype" in message.lower():
         return ""
     if upstream_model:
-        message = message.replace(upstream_model, public_model)
+        alone = (
+            rf"(?<!\w){re.escape(upstream_model)}(?!\w)"  # never within a word: names may be short
+        )
+        message = re.sub(alone, lambda _: public_model, message)
     message = _SECRETS.sub("[hidden]", message)
     return message if len(message) <= _MESSAGE_MOST else message[:_MESSAGE_MOST] + "…"

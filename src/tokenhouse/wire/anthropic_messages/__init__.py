@@ -23,6 +23,7 @@ from tokenhouse.wire.anthropic_messages.stream import (
     StreamReader,
     TranslatingReader,
 )
+from tokenhouse.wire.anthropic_messages.turns import reminded
 from tokenhouse.wire.anthropic_messages.upstream import upstream_body, upstream_count_body
 from tokenhouse.wire.anthropic_messages.versions import (
     FIRST_VERSION,
@@ -33,8 +34,8 @@ from tokenhouse.wire.anthropic_messages.versions import (
 from tokenhouse.wire.anthropic_messages.whole import pass_whole, translate_whole
 
 __all__ = [
-    "MessagesBody",
     "FIRST_VERSION",
+    "MessagesBody",
     "MessagesRequest",
     "NEWER_VERSION",
     "PING",
@@ -58,6 +59,7 @@ __all__ = [
     "pass_whole",
     "priced_words",
     "read_count",
+    "reminded",
     "translate_whole",
     "upstream_body",
     "upstream_count_body",

@@ -13,10 +13,12 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
+from msgspec import structs
 
 from tokenhouse.chat import (
     CacheTtl,
     CallPart,
+    Conversation,
     DocumentPart,
     ImagePart,
     Message,
@@ -185,6 +187,22 @@ class Turns:
                 raise unsupported(f"{path}.content", f"content of the type {part.kind!r}")
             case _:
                 raise unsupported(f"{path}.content", "such a part in a user's message")
+
+
+def reminded(conversation: Conversation) -> Conversation:
+    """The conversation with its late system messages as the user's, marked, in the same places: for
+    servers of this dialect that take system messages at the beginning alone."""
+    began = False
+    messages: list[Message] = []
+    for message in conversation.messages:
+        is_system = message.role in ("system", "developer")
+        if is_system and began:
+            text = "\n\n".join(part.text for part in message.parts if isinstance(part, TextPart))
+            reminder = TextPart(f"<system-reminder>\n{text}\n</system-reminder>")
+            message = Message("user", (reminder,))
+        began = began or not is_system
+        messages.append(message)
+    return structs.replace(conversation, messages=tuple(messages))
 
 
 def texts_of(parts: Sequence[Part], marks: Marks) -> list[Json]:
