@@ -25,6 +25,7 @@ from tokenhouse.pages.listing import (
     search_of,
 )
 from tokenhouse.pages.paths import Asked
+from tokenhouse.pages.playground import playground_models
 from tokenhouse.pages.prices import blended, calculator_rates
 from tokenhouse.pages.render import Renderer
 from tokenhouse.pages.site import Site
@@ -223,6 +224,7 @@ class Views:
             "blended": "" if model.price is None else blended(model.price),
             "rates": {} if model.price is None else calculator_rates(model.price),
             "prompts": PROMPTS,
+            "playground_models": playground_models((facts,)),
             "structured": structured(facts),
             **_examples(model),
         }
@@ -269,4 +271,9 @@ def _examples(model: Model) -> Words:
 
 def _playground(offered: tuple[Facts, ...]) -> Words:
     chosen = next((each for each in offered if each.answers), offered[0] if offered else None)
-    return {"facts": chosen, "prompts": PROMPTS, "choices": offered}
+    return {
+        "facts": chosen,
+        "prompts": PROMPTS,
+        "choices": offered,
+        "playground_models": playground_models(offered),
+    }
