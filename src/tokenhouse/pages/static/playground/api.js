@@ -81,15 +81,15 @@ export async function count(key, body, signal) {
   return { tokens: BigInt(told.input_tokens), estimated: told.estimated === true };
 }
 
-/** The receipt of a request; one that was stopped just now is written a moment later. */
-export async function receipt(key, id) {
-  for (let wait = 150; ; wait *= 2) {
+/** The receipt of a request; `early`: it was stopped just now, and is written in a moment. */
+export async function receipt(key, id, { early = false } = {}) {
+  for (let wait = 500; ; wait *= 2) {
+    await new Promise((done) => setTimeout(done, early ? wait : 0));
     try {
       const path = `/api/v1/generation?id=${encodeURIComponent(id)}`;
       return (await (await call(path, { headers: headers(key) })).json()).data;
     } catch (error) {
-      if (error.status !== 404 || wait > 3000) throw error;
+      if (error.status !== 404 || !early || wait > 3000) throw error;
     }
-    await new Promise((done) => setTimeout(done, wait));
   }
 }

@@ -112,8 +112,7 @@ function open(next) {
 
 function show() {
   transcript.render(conversation, busy !== null);
-  const spent = BigInt(conversation.spent);
-  byId("pg-total").textContent = spent > 0n ? `${usd(spent)} so far` : "";
+  byId("pg-total").textContent = `${usd(BigInt(conversation.spent))} so far`;
   showList(mine(), conversation, {
     open: (id) => open(shelf.known.get(id)),
     rename: (each, title) => {
@@ -201,13 +200,26 @@ async function answer() {
   }
   message.totalMs = performance.now() - began;
   if (busy === mineNow) busy = null;
-  if (!message.used && message.requestId) await lookUp(message);
-  if (message.used?.cost) asked.spent = String(BigInt(asked.spent) + BigInt(message.used.cost));
-  shelf.put(asked);
-  if (conversation !== asked || busy) return;
-  composer.busy(false);
-  show();
-  if (message.problem?.status === 401) byId("pg-key").focus();
+  if (conversation === asked && !busy) {
+    composer.busy(false);
+    composer.changed();
+    charge(asked, message);
+    show();
+    if (message.problem?.status === 401) byId("pg-key").focus();
+  } else {
+    charge(asked, message);
+  }
+  if (message.used || !message.requestId) return;
+  await lookUp(message);
+  charge(asked, message);
+  const editing = transcript.log.querySelector(".pg-editing");
+  if (conversation === asked && !busy && !editing) show();
+}
+
+/** Adds what the answer cost to the conversation's sum, and keeps both. */
+function charge(asked, { used }) {
+  if (used?.cost) asked.spent = String(BigInt(asked.spent) + BigInt(used.cost));
+  if (shelf.known.has(asked.id)) shelf.put(asked);
 }
 
 function problemOf(error) {
@@ -247,7 +259,7 @@ function take(message, piece, atMs) {
 /** An answer that was cut tells no usage: its receipt does. */
 async function lookUp(message) {
   try {
-    const told = await receipt(key(), message.requestId);
+    const told = await receipt(key(), message.requestId, { early: true });
     message.used = {
       prompt: told.tokens_prompt,
       completion: told.tokens_completion,
