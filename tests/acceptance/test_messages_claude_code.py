@@ -8,23 +8,22 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from tests.acceptance.messaging import KINDS, Kind, house
-from tests.parts import missing
-from tests.source import ROOT
+from tests.parts import node_program
 from tests.support import answers, replies
 from tests.support import anthropic_answers as native
 from tests.support.house import Running
 from tests.support.replies import Json, Reply
 from tests.support.upstream import Seen
 
-pytestmark = pytest.mark.long
-
+RELEASE = "@anthropic-ai/claude-code@2.1.330"
 WIDE = """
 [[models]]
 id = "acme/wide"
@@ -37,48 +36,58 @@ routes = [ { provider = "up", model = "m" } ]
 
 PATIENCE_S = 120.0
 ANSWER = "The file says hello, and the command says forty-two."
-_INSTALLED = ROOT / ".cache" / "clients" / "node_modules" / ".bin" / "claude"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_it_reads_a_file_runs_a_command_and_answers(tmp_path: Path, kind: Kind) -> None:
-    claude = _program()
+    claude = node_program(RELEASE, "claude")
     project = tmp_path / "project"
     project.mkdir()
     (tmp_path / "home").mkdir()
     (project / "note.txt").write_text("hello from the file\n")
-    async with house(kind, tmp_path / "house", WIDE) as (running, up):
+    async with house(kind, tmp_path / "house", WIDE) as (running, up), _trap() as (trap, caught):
         up.default = _scripted(kind, project)
-        told = await _run(claude, running, project, tmp_path / "home")
+        environ = _environment(running, tmp_path / "home", trap)
+        told = await _run(claude, project, environ)
         assert told["is_error"] is False, told
         assert told["result"] == ANSWER
-        results = "".join(seen.body.decode() for seen in up.requests)
-        assert "hello from the file" in results
-        assert "42" in results
+        assert caught == []
+        read, ran = _results(up.requests[-1].json)
+        assert "hello from the file" in read
+        assert ran.strip() == "42"
+        for seen in up.requests:
+            assert running.key not in str(seen)
+            nonce = "x-anthropic-billing-header" in seen.body.decode()
+            assert nonce is (kind == "anthropic")
         receipts = await running.house.billing.receipts(running.account.id)
-        assert len(receipts) >= 3
+        assert len(receipts) == len(up.requests) >= 3
         assert {row.outcome for row in receipts} == {"finished"}
-        await running.until_no_hold()
+        assert all(row.cost > 0 for row in receipts)
+        balance = await running.house.billing.balance(running.account.id)
+        assert balance.balance == 10**12 - sum(row.cost for row in receipts)
+        await running.clean()
 
 
-def _program() -> Path:
-    found = shutil.which("claude")
-    if found is not None:
-        return Path(found)
-    if not _INSTALLED.exists():
-        missing(
-            "Claude Code is not installed: npm install --prefix .cache/clients "
-            "@anthropic-ai/claude-code"
-        )
-    return _INSTALLED
+@asynccontextmanager
+async def _trap() -> AsyncGenerator[tuple[str, list[bytes]]]:
+    """A proxy that nothing may use: its address, and what was asked of it all the same."""
+    caught: list[bytes] = []
+
+    async def catch(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        caught.append(await reader.readline())
+        writer.close()
+
+    server = await asyncio.start_server(catch, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", caught
 
 
-async def _run(claude: Path, running: Running, project: Path, home: Path) -> dict[str, Any]:
+async def _run(claude: Path, project: Path, environ: dict[str, str]) -> dict[str, Any]:
     process = await asyncio.create_subprocess_exec(
         *(str(claude), "-p", "Read note.txt and compute six times seven."),
         *("--output-format", "json", "--allowedTools", "Read,Bash"),
         cwd=project,
-        env=_environment(running, home),
+        env=environ,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -94,16 +103,19 @@ async def _run(claude: Path, running: Running, project: Path, home: Path) -> dic
     return cast(dict[str, Any], json.loads(out))
 
 
-def _environment(running: Running, home: Path) -> dict[str, str]:
+def _environment(running: Running, home: Path, proxy: str) -> dict[str, str]:
     models = ("ANTHROPIC_MODEL", "ANTHROPIC_DEFAULT_HAIKU_MODEL", "ANTHROPIC_DEFAULT_SONNET_MODEL")
     return {
         "PATH": os.environ.get("PATH", ""),
         "HOME": str(home),
-        "NO_PROXY": "*",
+        "HTTP_PROXY": proxy,
+        "HTTPS_PROXY": proxy,
+        "NO_PROXY": "127.0.0.1",
         "ANTHROPIC_BASE_URL": running.url,
         "ANTHROPIC_API_KEY": running.key,
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",
+        "DISABLE_ERROR_REPORTING": "1",
         "DISABLE_TELEMETRY": "1",
         **dict.fromkeys((*models, "ANTHROPIC_DEFAULT_OPUS_MODEL"), "acme/wide"),
     }
@@ -115,7 +127,7 @@ def _scripted(kind: Kind, project: Path) -> Any:
     def reply(seen: Seen) -> Reply:
         if seen.path.partition("?")[0].endswith("/count_tokens"):
             return native.default_reply(seen)
-        step = _results(seen.json)
+        step = len(_results(seen.json))
         if not seen.json.get("tools"):
             return _text(kind, "A title")
         if step == 0:
@@ -127,15 +139,20 @@ def _scripted(kind: Kind, project: Path) -> Any:
     return reply
 
 
-def _results(body: Json) -> int:
-    found = 0
+def _results(body: Json) -> list[str]:
+    """The texts of all tool results in the conversation, in either dialect."""
+    found: list[str] = []
     for message in cast(list[dict[str, Any]], body["messages"]):
         if message["role"] == "tool":
-            found += 1
+            found.append(_said(message["content"]))
         elif isinstance(message["content"], list):
             blocks = cast(list[dict[str, Any]], message["content"])
-            found += sum(block.get("type") == "tool_result" for block in blocks)
+            found += [_said(b["content"]) for b in blocks if b.get("type") == "tool_result"]
     return found
+
+
+def _said(content: Any) -> str:
+    return content if isinstance(content, str) else "".join(part["text"] for part in content)
 
 
 def _text(kind: Kind, text: str) -> Reply:
