@@ -12,7 +12,7 @@ from openapi_spec_validator import validate
 from tests.pages.houses import paged
 from tokenhouse.api import ROUTES
 from tokenhouse.api.openapi import described
-from tokenhouse.api.openapi_words import ANSWERS
+from tokenhouse.api.openapi_words import ANSWERS, DESCRIBED
 from tokenhouse.errors import CallerError
 from tokenhouse.wire import openai_chat
 
@@ -37,6 +37,7 @@ def test_it_lists_every_route_and_no_other() -> None:
         for path in route.paths
     }
     assert listed == served
+    assert {route.name for route in ROUTES} <= set(DESCRIBED), "a route has no words"
 
 
 def test_no_shape_of_a_request_hides_one_of_an_answer() -> None:
