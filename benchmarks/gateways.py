@@ -138,15 +138,24 @@ def litellm(bench: Bench) -> Generator[Gateway, None, None]:
 @contextlib.contextmanager
 def tokenhouse(bench: Bench) -> Generator[Gateway, None, None]:
     """This checkout, money on: limits, hold, settle, double entry and receipt in SQLite."""
-    data = bench.directory / "house"
+    with house(bench, "tokenhouse", "process") as gateway:
+        yield gateway
+
+
+@contextlib.contextmanager
+def house(bench: Bench, name: str, durability: str) -> Generator[Gateway, None, None]:
+    """The same under a name of its own, with its data in ``bench.directory / name``."""
+    data = bench.directory / name
     data.mkdir()
-    settings = _HOUSE.format(upstream=bench.upstream, output=bench.chunks + 14)
+    settings = _HOUSE.format(
+        upstream=bench.upstream, output=bench.chunks + 14, durability=durability
+    )
     (data / "tokenhouse.toml").write_text(settings)
     key = paying_key(data)
-    with serving(data, bench.directory / "tokenhouse.log") as (child, port):
+    with serving(data, bench.directory / f"{name}.log") as (child, port):
         asked = Asked(port, key=key, model="bench/echo", chunks=bench.chunks)
-        note = "keys, limits, hold, settle, double entry, receipt ON (SQLite)"
-        yield Gateway("tokenhouse", asked, child, note)
+        note = f"keys, limits, hold, settle, double entry, receipt ON (SQLite, {durability})"
+        yield Gateway(name, asked, child, note)
 
 
 GATEWAYS: dict[str, Callable[[Bench], Starting]] = {
@@ -279,6 +288,9 @@ litellm_settings:
 """
 
 _HOUSE = """
+[store]
+durability = "{durability}"
+
 [catalogue]
 shipped = false
 

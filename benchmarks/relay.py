@@ -131,7 +131,7 @@ def measure(report: Report, names: Sequence[str], plan: Plan) -> None:
                 for scenario in scenarios:
                     turns.take(scenario)
         if table.HOUSE in report.notes:
-            report.ledger = ledger_errors(directory / "house")
+            report.ledger = ledger_errors(directory / table.HOUSE)
 
 
 def _started(

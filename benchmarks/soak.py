@@ -7,6 +7,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
+from benchmarks import table
 from benchmarks.gateways import (
     Bench,
     ledger_errors,
@@ -41,7 +42,7 @@ def soak(streams: int) -> str:
                 most = max(most, resident_bytes(gateway.child.pid))
                 wait([coming], 1.0)
             outcome = coming.result()
-        books = ledger_errors(directory / "house") or "in order"
+        books = ledger_errors(directory / table.HOUSE) or "in order"
         lost = outcome.wrong
         return (
             f"soak: {streams} streams open at once, {outcome.answers} ended right, {lost} lost"

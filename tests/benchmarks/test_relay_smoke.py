@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from benchmarks.load import Asked, Job, Loader, fault_of_stream, fault_of_whole, quantile
+from benchmarks.gateways import Gateway
+from benchmarks.load import Asked, Job, Loader, Outcome, fault_of_stream, fault_of_whole, quantile
+from benchmarks.money import Figures, Plan, Report, disk_of, measure, show
 from benchmarks.processes import cpu_seconds, free_port, running, tree, until_listening
 from benchmarks.table import Row, render, render_ratios
 
@@ -135,3 +137,27 @@ def test_a_gateway_that_failed_is_shown_so_and_has_no_figure() -> None:
 def test_a_quantile_of_nothing_is_zero() -> None:
     assert quantile([], 0.99) == 0.0
     assert quantile([1.0, 2.0, 3.0], 0.5) == 2.0
+
+
+def test_the_money_benchmark_keeps_the_books_of_both_durabilities(tmp_path: Path) -> None:
+    report = Report(disk_of(tmp_path))
+    plan = Plan(1, 0.01, (1, 3))
+    measure(report, ["tokenhouse", "power"], plan, tmp_path)
+    assert report.books == {"tokenhouse": "in order", "power": "in order"}
+    assert [row.failed for row in report.rows()] == [{}] * 6
+    rates = [figures.rate for figures in report.figures]
+    assert all(row.ratio("power") is not None for row in rates)
+    text = show(report, ["tokenhouse", "power"], plan)
+    assert "(SQLite, power)" in text
+    assert "ledger verify, power: in order" in text
+
+
+def test_a_gateway_with_a_wrong_answer_has_no_figure_of_money() -> None:
+    figures = Figures.at(16)
+    gateway = Gateway("litellm", Asked(1), None)
+    figures.add(gateway, Outcome(10, 500, 0, 2.0, 0.001, 0.002), 0.0)
+    assert figures.rate.value("litellm") == 5.0
+    assert figures.p99.value("litellm") == 2.0
+    figures.add(gateway, Outcome(10, 500, 1, 2.0, 0.001, 0.002, "status 500"), 0.0)
+    assert [row.value("litellm") for row in figures.rows()] == [None] * 3
+    assert figures.cpu.failed == {"litellm": "status 500"}
