@@ -26,8 +26,8 @@ from tokenhouse.chat import (
     Usage,
 )
 from tokenhouse.errors import ContextExceeded, TokenhouseError, UpstreamError
-from tokenhouse.wire import Asked, sse
-from tokenhouse.wire.anthropic_messages import PassingReader, StreamReader, TranslatingReader
+from tokenhouse.wire import Asked, StreamReader, sse
+from tokenhouse.wire.anthropic_messages import PassingReader, TranslatingReader
 
 OURS = "msg_000000000000000000000000000"
 SIZES = st.lists(st.integers(1, 90), max_size=40)

@@ -21,7 +21,7 @@ from tests.wire.answer_events import TEXTS, answers, argument_texts, pieces
 from tests.wire.anthropic_sdk import Sdk
 from tests.wire.openai_frames import Json, at, cuts
 from tokenhouse.chat import Event, Finished, Usage
-from tokenhouse.wire import anthropic_messages, openai_chat
+from tokenhouse.wire import StreamReader, anthropic_messages, openai_chat
 
 ANSWER_ID = "msg_000000000000000000000000000"
 COST = 1_925
@@ -253,7 +253,7 @@ def usage_of(events: Sequence[Event]) -> Usage:
 
 def read_stream(upstream: str, client: str, stream: bytes, sizes: list[int]) -> list[Event]:
     """What the house understands of a stream, in the lane that is open for this pair."""
-    reader: openai_chat.StreamReader | anthropic_messages.StreamReader
+    reader: StreamReader
     if upstream == "openai_chat":
         if client == upstream:
             reader = openai_chat.PassingReader(answer_id=ANSWER_ID, model=MODEL, include_usage=True)

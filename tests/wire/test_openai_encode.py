@@ -26,11 +26,10 @@ from tokenhouse.chat import (
     Usage,
 )
 from tokenhouse.errors import AccountError, UpstreamError
-from tokenhouse.wire import sse
+from tokenhouse.wire import StreamReader, sse
 from tokenhouse.wire.openai_chat import (
     PassingReader,
     StreamEncoder,
-    StreamReader,
     TranslatingReader,
     WholeEncoder,
     pass_whole,

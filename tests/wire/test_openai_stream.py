@@ -27,8 +27,8 @@ from tokenhouse.chat import (
     Usage,
 )
 from tokenhouse.errors import ContextExceeded, TokenhouseError, UpstreamError
-from tokenhouse.wire import OPENAI_NAME_MOST, Asked, asked_of
-from tokenhouse.wire.openai_chat import PassingReader, StreamReader, TranslatingReader
+from tokenhouse.wire import OPENAI_NAME_MOST, Asked, StreamReader, asked_of
+from tokenhouse.wire.openai_chat import PassingReader, TranslatingReader
 
 OURS = "chatcmpl-000000000000000000000000000"
 SIZES = st.lists(st.integers(1, 80), max_size=40)

@@ -8,6 +8,7 @@ from tokenhouse.wire import anthropic_messages, openai_chat, openai_completions,
 from tokenhouse.wire.asked import NOTHING_ASKED, Asked, asked_of
 from tokenhouse.wire.body import body_key
 from tokenhouse.wire.errors import error_body, retry_after_seconds
+from tokenhouse.wire.reading import StreamReader
 from tokenhouse.wire.tool_ids import ANTHROPIC_NAME_MOST, OPENAI_NAME_MOST, safe_name
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Asked",
     "NOTHING_ASKED",
     "OPENAI_NAME_MOST",
+    "StreamReader",
     "anthropic_messages",
     "asked_of",
     "body_key",

@@ -20,7 +20,6 @@ from tokenhouse.wire.anthropic_messages.request import MessagesRequest, parse, p
 from tokenhouse.wire.anthropic_messages.shapes import MessagesBody
 from tokenhouse.wire.anthropic_messages.stream import (
     PassingReader,
-    StreamReader,
     TranslatingReader,
 )
 from tokenhouse.wire.anthropic_messages.turns import reminded
@@ -43,7 +42,6 @@ __all__ = [
     "PRICED_BETAS",
     "PassingReader",
     "StreamEncoder",
-    "StreamReader",
     "THINKING_SIGNATURE",
     "TranslatingReader",
     "WholeEncoder",

@@ -20,7 +20,6 @@ from tokenhouse.chat import (
     ReasoningDelta,
     TextDelta,
 )
-from tokenhouse.errors import TokenhouseError
 from tokenhouse.wire import sse
 from tokenhouse.wire.anthropic_messages.errors import in_band_error
 from tokenhouse.wire.anthropic_messages.frames import (
@@ -36,66 +35,36 @@ from tokenhouse.wire.anthropic_messages.usage import Counts
 from tokenhouse.wire.asked import NOTHING_ASKED, Asked
 from tokenhouse.wire.counts import HOUSE_ONLY, fields_of
 from tokenhouse.wire.faults import broken
+from tokenhouse.wire.reading import StreamReader
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DONE: Final = b"[DONE]"
 
 
-class StreamReader:
-    """What both lanes share: frames, usage, errors, and telling an end from a cut.
+class MessagesStreamReader(StreamReader):
+    """What both lanes share: frames, usage and errors."""
 
-    An error found behind events of the same bytes is raised by the next call, so that no event is
-    lost: call ``check`` before waiting for more bytes.
-    """
-
-    __slots__ = ("_counts", "_error", "_plain", "_public", "_sse", "_stopped", "_upstream", "done")
+    __slots__ = ("_counts", "_plain", "_stopped")
 
     def __init__(self, public_model: str, upstream_model: str, limit_bytes: int) -> None:
-        self._public = public_model
-        self._upstream = upstream_model
-        self._sse = sse.Reader(limit_bytes)
+        super().__init__(public_model, upstream_model, limit_bytes)
         self._plain = PlainDeltas()
         self._counts = Counts()
-        self._error: TokenhouseError | None = None
         self._stopped = False
-        self.done = False
 
-    def feed(self, data: bytes) -> list[Event]:
-        """The events that ``data`` completes. UpstreamError for errors in the stream and garbage."""
-        if self._error is not None:
-            raise self._error
-        events: list[Event] = []
+    def _read(self, data: bytes, events: list[Event]) -> None:
         plain = self._plain.text
-        try:
-            for block in self._sse.blocks(data):
-                if self.done:
-                    break
-                text = plain(block)
-                if text is None:
-                    self._block(block, events)
-                else:
-                    self._known(block, text, events)
-        except TokenhouseError as error:
-            self._error = error
-            if not events:
-                raise
-        return events
+        for block in self._sse.blocks(data):
+            if self.done:
+                break
+            text = plain(block)
+            if text is None:
+                self._block(block, events)
+            else:
+                self._known(block, text, events)
 
-    def check(self) -> None:
-        """Raise the error that was found behind the last events, if there was one."""
-        if self._error is not None:
-            raise self._error
-
-    def closed(self) -> list[Event]:
-        """The connection has ended: the last events, or UpstreamError when the answer was cut."""
-        self.check()
-        events: list[Event] = []
-        if not self.done:
-            if not self._stopped:
-                self._error = broken("stopped in the middle of the answer", code="upstream_cut")
-                raise self._error
-            self._finish(events)
-        return events
+    def _complete(self) -> bool:
+        return self._stopped
 
     def _block(self, block: bytes, events: list[Event]) -> None:
         """Any frame, taken apart by its types."""
@@ -147,11 +116,8 @@ class StreamReader:
     def _frame(self, block: bytes, payload: bytes, frame: Frame, events: list[Event]) -> None:
         raise NotImplementedError
 
-    def _finish(self, events: list[Event]) -> None:
-        raise NotImplementedError
 
-
-class PassingReader(StreamReader):
+class PassingReader(MessagesStreamReader):
     """The lossless lane."""
 
     __slots__ = ("_held", "_id", "_model")
@@ -216,7 +182,7 @@ class PassingReader(StreamReader):
         events.append(Finished(self._counts.usage(), None, self._held))
 
 
-class TranslatingReader(StreamReader):
+class TranslatingReader(MessagesStreamReader):
     """The translated lane: deltas, calls and the end."""
 
     __slots__ = ("_index", "_kind", "_translator")

@@ -9,7 +9,7 @@ from tokenhouse.wire.openai_chat.errors import in_band_error, upstream_error
 from tokenhouse.wire.openai_chat.priced import PRICED, priced_words
 from tokenhouse.wire.openai_chat.request import ChatRequest, parse
 from tokenhouse.wire.openai_chat.shapes import ChatBody
-from tokenhouse.wire.openai_chat.stream import PassingReader, StreamReader, TranslatingReader
+from tokenhouse.wire.openai_chat.stream import PassingReader, TranslatingReader
 from tokenhouse.wire.openai_chat.upstream import build_upstream_body, upstream_body
 from tokenhouse.wire.openai_chat.whole import pass_whole, translate_whole
 
@@ -19,7 +19,6 @@ __all__ = [
     "ChatRequest",
     "PassingReader",
     "StreamEncoder",
-    "StreamReader",
     "TranslatingReader",
     "WholeEncoder",
     "build_upstream_body",

@@ -12,7 +12,6 @@ from typing import Final
 import msgspec
 
 from tokenhouse.chat import Event, Finished, Passed, TextDelta
-from tokenhouse.errors import TokenhouseError
 from tokenhouse.wire import sse
 from tokenhouse.wire.asked import NOTHING_ASKED, Asked
 from tokenhouse.wire.body import RawFields
@@ -32,6 +31,7 @@ from tokenhouse.wire.openai_chat.plain import PlainFrames
 from tokenhouse.wire.openai_chat.plain_texts import PlainTexts
 from tokenhouse.wire.openai_chat.translate import Choice
 from tokenhouse.wire.openai_usage import read_usage
+from tokenhouse.wire.reading import StreamReader
 
 _DONE: Final = b"[DONE]"
 _NULL_USAGE: Final = b',"usage":null}'
@@ -40,57 +40,23 @@ _FAILED: Final = ("error", "abort")
 _NONE: Final = ()
 
 
-class StreamReader:
-    """What both lanes share: frames, usage, errors, and telling an end from a cut.
+class ChatStreamReader(StreamReader):
+    """What both lanes share: frames, usage and errors."""
 
-    An error found behind events of the same bytes is raised by the next call, so that no event is
-    lost: call ``check`` before waiting for more bytes.
-    """
-
-    __slots__ = ("_error", "_public", "_sse", "_upstream", "_usage", "done")
+    __slots__ = ("_usage",)
 
     def __init__(self, public_model: str, upstream_model: str, limit_bytes: int) -> None:
-        self._public = public_model
-        self._upstream = upstream_model
-        self._sse = sse.Reader(limit_bytes)
+        super().__init__(public_model, upstream_model, limit_bytes)
         self._usage = b""
-        self._error: TokenhouseError | None = None
-        self.done = False
 
-    def feed(self, data: bytes) -> list[Event]:
-        """The events that ``data`` completes. UpstreamError for errors in the stream and garbage."""
-        if self._error is not None:
-            raise self._error
-        events: list[Event] = []
-        try:
-            for _, payload in self._sse.feed(data):
-                if self.done:
-                    break
-                if payload == _DONE:
-                    self._finish(events)
-                elif payload:
-                    self._frame(payload, events)
-        except TokenhouseError as error:
-            self._error = error
-            if not events:
-                raise
-        return events
-
-    def check(self) -> None:
-        """Raise the error that was found behind the last events, if there was one."""
-        if self._error is not None:
-            raise self._error
-
-    def closed(self) -> list[Event]:
-        """The connection has ended: the last events, or UpstreamError when the answer was cut."""
-        self.check()
-        events: list[Event] = []
-        if not self.done:
-            if not self._complete():
-                self._error = broken("stopped in the middle of the answer", code="upstream_cut")
-                raise self._error
-            self._finish(events)
-        return events
+    def _read(self, data: bytes, events: list[Event]) -> None:
+        for _, payload in self._sse.feed(data):
+            if self.done:
+                break
+            if payload == _DONE:
+                self._finish(events)
+            elif payload:
+                self._frame(payload, events)
 
     def _finish(self, events: list[Event]) -> None:
         self.done = True
@@ -105,12 +71,8 @@ class StreamReader:
     def _frame(self, payload: bytes, events: list[Event]) -> None:
         raise NotImplementedError
 
-    def _complete(self) -> bool:
-        """Has every choice that began ended?"""
-        raise NotImplementedError
 
-
-class PassingReader(StreamReader):
+class PassingReader(ChatStreamReader):
     """The lossless lane. ``include_usage``: the client asked for usage, so a null one may stand."""
 
     __slots__ = (
@@ -271,7 +233,7 @@ class PassingReader(StreamReader):
         return self._top >= 0 and self._ended > self._top
 
 
-class TranslatingReader(StreamReader):
+class TranslatingReader(ChatStreamReader):
     """The translated lane: deltas, calls and ends of every choice."""
 
     __slots__ = ("_asked", "_choices", "_plain", "_stem")
