@@ -38,3 +38,27 @@ async def test_the_starter_answers_messages_for_money_and_counts_to_the_token(
         async with client.messages.stream(**ASKED) as stream:
             assert plain(await stream.get_final_message()) == plain(whole)
         await running.clean()
+
+
+async def test_the_text_that_stopped_an_answer_is_told_in_both_ways(tmp_path: Path) -> None:
+    async with serving(tmp_path, "") as running, sdk(running) as client:
+        text = said(await client.messages.create(**ASKED))
+        middle = text[len(text) // 2 :][:3]
+        asking: dict[str, Any] = {**ASKED, "stop_sequences": [middle]}
+        whole = await client.messages.create(**asking)
+        assert (whole.stop_reason, whole.stop_sequence) == ("stop_sequence", middle)
+        async with client.messages.stream(**asking) as stream:
+            assert plain(await stream.get_final_message()) == plain(whole)
+        await running.clean()
+
+
+async def test_a_count_is_told_whatever_an_answer_would_be_allowed(tmp_path: Path) -> None:
+    """As Claude Code counts: the request that it would send, with more tokens than the model writes."""
+    async with serving(tmp_path, "") as running, sdk(running) as client:
+        counting: dict[str, Any] = {name: ASKED[name] for name in ("model", "messages")}
+        true = (await client.messages.count_tokens(**counting)).input_tokens
+        for asked in (0, 64_000):
+            body = {"max_tokens": asked}
+            count = await client.messages.count_tokens(**counting, extra_body=body)
+            assert count.input_tokens == true
+        await running.clean()

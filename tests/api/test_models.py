@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest_asyncio
 
-from tests.api.asgi import Client, scope
+from tests.api.asgi import Client, get, scope
 from tests.support.house import Running, serving
 
 ROWS = """
@@ -130,3 +130,14 @@ async def test_unknown_paths_are_refused_in_the_askers_envelope(running: Running
     assert (status, got["error"]["code"]) == (404, "unknown_path")
     status, got = await ask(running, "/v1/messages", anthropic=False)
     assert (status, got["type"]) == (405, "error")
+
+
+async def test_who_asks_in_a_wrong_way_is_told_the_right_ones(running: Running) -> None:
+    """RFC 9110, section 15.5.6: a 405 names the methods that its path takes."""
+    for path, wanted in (
+        ("/v1/messages", "OPTIONS, POST"),
+        ("/api/v7/llm/chat/completions", "OPTIONS, POST"),
+        ("/v1/models", "GET, HEAD, OPTIONS"),
+    ):
+        client = await get(running, path, "DELETE")
+        assert (client.status, client.header("allow")) == (405, wanted)

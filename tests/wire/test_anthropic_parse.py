@@ -70,6 +70,13 @@ def test_max_tokens_is_asked_for_but_not_to_count() -> None:
     assert request.conversation() == parse(body()).conversation()
 
 
+def test_what_an_answer_may_be_long_says_nothing_to_a_count() -> None:
+    """Clients count what they would send, as it stands: no maximum can refuse that."""
+    for asked in (0, 10**9):
+        data = msgspec.json.encode({"model": "m", "messages": [USER], "max_tokens": asked})
+        assert parse_count(data).max_tokens is None
+
+
 def test_a_part_of_a_conversation_can_be_counted() -> None:
     lone = body(said(RESULT))
     refused(lone)

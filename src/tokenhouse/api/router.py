@@ -7,7 +7,7 @@ the path belongs to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tokenhouse import ids
 from tokenhouse.api.cors import Cors
@@ -34,7 +34,7 @@ class Router:
     ) -> None:
         self._exact = dict(exact)
         self._prefixes = sorted(prefixes.items(), key=lambda item: -len(item[0][1]))
-        self._paths = frozenset(path for _, path in exact)
+        self._allowed = allowed(exact)
         self._clock = clock
         self._cors = cors
         self._pages = pages
@@ -57,14 +57,14 @@ class Router:
         for (wanted, prefix), handler in self._prefixes:
             if method in (wanted, "HEAD") and path.startswith(prefix) and len(path) > len(prefix):
                 return handler
-        if self._pages is not None and path not in self._paths and not path.startswith(_MACHINES):
+        if self._pages is not None and path not in self._allowed and not path.startswith(_MACHINES):
             return self._pages
         return self._unknown
 
     async def _unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive
         path = scope["path"]
-        known = path in self._paths
+        known = path in self._allowed
         status = 405 if known else 404
         said = "does not take" if known else "has no answer to"
         error = CallerError(
@@ -73,5 +73,19 @@ class Router:
             code="method_not_allowed" if known else "unknown_path",
         )
         request_id = ids.new(ids.REQUEST, self._clock.now_ms())
-        respond = Respond(send, id_headers(request_id))
+        allow = [(b"allow", self._allowed[path])] if known else []
+        respond = Respond(send, [*id_headers(request_id), *allow])
         await respond.json(status, envelope(scope, error, request_id))
+
+
+def allowed(exact: Iterable[tuple[str, str]]) -> dict[str, bytes]:
+    """→ path → the methods that it takes, as a 405 must name them (RFC 9110, section 15.5.6)."""
+    methods: dict[str, list[str]] = {}
+    for method, path in exact:
+        methods.setdefault(path, []).append(method)
+    return {
+        path: ", ".join(
+            sorted({*taken, "OPTIONS"} | ({"HEAD"} if "GET" in taken else set()))
+        ).encode()
+        for path, taken in methods.items()
+    }

@@ -350,7 +350,9 @@ class EngineAttempt:
     def _finish_reason(self, done: Done) -> FinishReason:
         if done.stop_type == "limit":
             return "length"
-        return "tool_calls" if self._reader.calls else "stop"
+        if self._reader.calls:
+            return "tool_calls"
+        return "stop_sequence" if done.stop_type == "word" else "stop"
 
     def _usage(self) -> Usage:
         prompt = len(self._prompt)

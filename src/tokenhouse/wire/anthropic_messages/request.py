@@ -70,7 +70,8 @@ def parse_count(
     version: str | None = None,
     betas: Sequence[str] = (),
 ) -> MessagesRequest:
-    """What ``body`` asks to count. No max_tokens is needed, and a part of a conversation will do."""
+    """What ``body`` asks to count. A part of a conversation will do, and max_tokens says nothing here:
+    a count writes no answer that could be too long."""
     return _request(body, default_model, version, betas, counted=True)
 
 
@@ -89,6 +90,8 @@ def _request(
     model = shape.model or shape.model_id or default_model
     if not model:
         raise missing("model")
+    if counted:
+        shape.max_tokens = None
     facts = Facts()
     check_options(shape, facts, betas)
     check_messages(shape, facts, paired=not counted)
