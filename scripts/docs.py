@@ -156,10 +156,14 @@ def _families(errors: ModuleType) -> list[type]:
 
 
 def _codes(tree: ast.Module) -> Iterator[str]:
-    """Words given as ``code=`` to an error, and the ``default_code`` of error classes."""
+    """Words given as ``code=`` to an error, the default of a function's ``code``, and the
+    ``default_code`` of error classes."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             values = [word.value for word in node.keywords if word.arg == "code"]
+        elif isinstance(node, ast.FunctionDef):
+            named = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            values = [value for word, value in named if word.arg == "code" and value is not None]
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "default_code":
             values = [node.value]
         elif isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "default_code":

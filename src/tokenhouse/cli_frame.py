@@ -111,6 +111,7 @@ class Root(Section):
         given = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False
         try:
+            _check_text(given)
             result: object = super().main(given, *rest, **extra)
             sys.stdout.flush()
         except click.exceptions.Exit as error:
@@ -126,6 +127,15 @@ class Root(Section):
             _complain(message, code, as_json="--json" in given)
             sys.exit(exit_code)
         sys.exit(result if isinstance(result, int) else OK)
+
+
+def _check_text(words: Sequence[str]) -> None:
+    """Bytes that are no UTF-8 come as lone surrogates, which nothing could store or print."""
+    for word in words:
+        if not word.isascii() and word.encode("utf-8", "replace") != word.encode(
+            "utf-8", "surrogatepass"
+        ):
+            raise click.UsageError(f"{word!a} is not UTF-8 text")
 
 
 def amount(context: click.Context, option: click.Parameter, value: str) -> int:

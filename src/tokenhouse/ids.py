@@ -20,6 +20,7 @@ LEASE: Final = "lse_"
 VOUCHER: Final = "vch_"
 LOT: Final = "lot_"
 
+_KINDS: Final = (REQUEST, ACCOUNT, KEY, POSTING, LEASE, VOUCHER, LOT)
 _BODY_LENGTH: Final = 27
 _HEX: Final = frozenset("0123456789abcdef")
 _ANSWER_PREFIXES: Final = ("chatcmpl-", "cmpl-", "msg_", "resp_", "gen-", REQUEST)
@@ -47,6 +48,15 @@ def request_id_of(text: str) -> str | None:
             if len(body) == _BODY_LENGTH and _HEX.issuperset(body):
                 return REQUEST + body
     return None
+
+
+def begins_with_id(text: str) -> bool:
+    """Is ``text`` an id of this house, or something derived from one (``acc_…:grant:2026-11``)?"""
+    for prefix in _KINDS:
+        if text.startswith(prefix):
+            body = text[len(prefix) : len(prefix) + _BODY_LENGTH]
+            return len(body) == _BODY_LENGTH and _HEX.issuperset(body)
+    return False
 
 
 def new_secret() -> str:

@@ -9,7 +9,7 @@ import pytest
 from tests.store.requests import NOW, admission, receipt, request_id
 
 from tokenhouse import ids
-from tokenhouse.access import hash_secret
+from tokenhouse.access import KeyChange, hash_secret
 from tokenhouse.billing import Billing
 from tokenhouse.clock import ManualClock
 from tokenhouse.errors import CallerError
@@ -40,6 +40,31 @@ async def test_an_account_is_found_by_name_and_by_id(billing: Billing) -> None:
     assert missing.value.status == 404
     assert (await billing.change_account("mill", plan="pro")).plan == "pro"
     assert [account.name for account in await billing.accounts()] == ["mill"]
+
+
+async def test_an_account_is_not_called_what_no_list_could_show_or_what_is_an_id(
+    billing: Billing,
+) -> None:
+    made = await billing.create_account("Åsa 漢字 👨\u200d👩\u200d👧", "free")
+    for name in ("", "   ", " mill", "a\nb", "a\x1b[31m", "x" * 201, made.id, f"{made.id}:x"):
+        with pytest.raises(CallerError) as wrong:
+            await billing.create_account(name, "free")
+        assert (wrong.value.status, wrong.value.param) == (400, "name")
+    for name in ("a\nb", "x" * 201):
+        with pytest.raises(CallerError):
+            await billing.create_key(made.id, name)
+    key = (await billing.create_key(made.id)).key
+    with pytest.raises(CallerError):
+        await billing.change_key(key.id, KeyChange(name="a\tb"))
+
+
+async def test_a_credit_does_not_take_the_id_of_another_transfer(billing: Billing) -> None:
+    made = await billing.create_account("mill", "free")
+    paid = await billing.credit("mill", 5)
+    for taken in (f"{made.id}:grant:2026-12", request_id(1), paid.id, "order:reverse"):
+        with pytest.raises(CallerError, match="id of this house"):
+            await billing.credit("mill", 5, idempotency_key=taken)
+    assert (await billing.credit("mill", 5, idempotency_key="pst_17")).balance == 10
 
 
 async def test_a_credit_with_a_key_happens_once_and_can_be_reversed(billing: Billing) -> None:

@@ -23,6 +23,14 @@ def every_verb(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple
 VERBS = list(every_verb(root))
 
 
+def test_words_that_are_no_text_are_wrong_usage_and_leave_no_traceback(cli: Cli) -> None:
+    bad = b"\xff".decode(errors="surrogateescape")
+    for words in (["accounts", "create", bad], ["credit", "ada", "1", "--reason", f"x{bad}"]):
+        assert "is not UTF-8 text" in cli(*words, code=2).err
+    assert "UTF-8" in cli("keys", "create", bad, "--json", code=2).error["message"]
+    assert cli("accounts", "create", "Åsa 漢字 🦊", "--json").json["name"] == "Åsa 漢字 🦊"
+
+
 def test_the_verbs_are_those_that_are_promised() -> None:
     assert {verb for verb in VERBS if len(verb) == 1} == {
         *(("serve",), ("init",), ("check",), ("accounts",), ("keys",), ("credit",), ("usage",)),

@@ -181,6 +181,16 @@ async def test_a_credit_said_again_is_recognised_and_with_other_words_a_conflict
     await sound(ledger)
 
 
+async def test_what_the_house_owes_in_all_stays_what_it_can_book(ledger: Ledger) -> None:
+    rich = await account_with(ledger, 2**63 - 10)
+    other = await account_with(ledger, 1, "b")
+    with pytest.raises(LedgerError, match="more than this house can book"):
+        await ledger.credit(other, 100, reason="", id="z", at_ms=NOW)
+    await ledger.credit(other, 5, reason="", id="z", at_ms=NOW)
+    assert (await seen(ledger, rich), await seen(ledger, other)) == ((2**63 - 10, 0), (6, 0))
+    await sound(ledger)
+
+
 async def test_a_reversal_happens_once_and_may_go_below_zero_and_then_nothing_is_admitted(
     ledger: Ledger,
 ) -> None:

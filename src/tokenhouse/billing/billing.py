@@ -14,6 +14,7 @@ from tokenhouse.access import (
     new_key,
     new_rotation,
 )
+from tokenhouse.billing.naming import check_account_name, check_key_name, key_or
 from tokenhouse.billing.port import Office
 from tokenhouse.billing.reading import Reading, said
 from tokenhouse.billing.values import DAY_MS, By, Voucher
@@ -24,7 +25,6 @@ from tokenhouse.ledger import Account, AccountState, Credited, Ledger
 from tokenhouse.money import AMOUNT_MAX
 
 VOUCHERS_MAX = 10_000
-IDEMPOTENCY_KEY_MAX = 255
 HINT_LETTERS = 4
 OVERLAP_MAX_MS = 366 * DAY_MS
 
@@ -64,7 +64,8 @@ class Billing(Reading):
         self._actor = actor
 
     async def create_account(self, name: str, plan: str) -> Account:
-        """A new account; 409 when the name is taken."""
+        """A new account; 409 when the name is taken, 400 when it can't be one."""
+        check_account_name(name)
         now_ms = self._clock.now_ms()
         return await said(self._office.create_account(name, plan, now_ms, by=self._by()))
 
@@ -89,7 +90,7 @@ class Billing(Reading):
         The transfer's id is the key, or a fresh one; by it the credit can be reversed.
         """
         now_ms = self._clock.now_ms()
-        transfer = _key_or(idempotency_key, ids.POSTING, now_ms)
+        transfer = key_or(idempotency_key, ids.POSTING, now_ms)
         id = (await self.account(account)).id
         return await said(
             self._office.credit(
@@ -113,6 +114,7 @@ class Billing(Reading):
         limits: KeyLimits | None = None,
     ) -> NewKey:
         """A fresh key; its secret is in the answer and nowhere else. 400 for limits that are none."""
+        check_key_name(name)
         check_limits(limits or KeyLimits())
         found = await self.account(account)
         if found.state == "closed":
@@ -137,7 +139,9 @@ class Billing(Reading):
         """The key as it is now; 404 when there is none, 400 for limits that are none. Requests under
         way keep what they began with."""
         blank = Key(id="", account="", name="", digest=b"", hint="", created_ms=0)
-        check_limits(change.applied(blank).limits)
+        applied = change.applied(blank)
+        check_key_name(applied.name)
+        check_limits(applied.limits)
         changed = await said(self._office.change_key(key, change, by=self._by()))
         return _there(changed, key)
 
@@ -171,7 +175,7 @@ class Billing(Reading):
         now_ms = self._clock.now_ms()
         if expires_ms is not None and expires_ms <= now_ms:
             raise CallerError("the end of a voucher must lie ahead", param="expires")
-        lot = _key_or(idempotency_key, ids.LOT, now_ms)
+        lot = key_or(idempotency_key, ids.LOT, now_ms)
         codes = [new_code() for _ in range(count)]
         made: list[tuple[Voucher, bytes]] = []
         for code in codes:
@@ -242,14 +246,3 @@ def _there(found: Key | None, key: str) -> Key:
     if found is None:
         raise CallerError(f"there is no key {key!r}", status=404, code="key_not_found")
     return found
-
-
-def _key_or(idempotency_key: str | None, prefix: str, now_ms: int) -> str:
-    """The key itself, or a fresh id; 400 for one that is empty or too long."""
-    if idempotency_key is None:
-        return ids.new(prefix, now_ms)
-    if not 1 <= len(idempotency_key) <= IDEMPOTENCY_KEY_MAX:
-        raise CallerError(
-            f"an idempotency key has 1 … {IDEMPOTENCY_KEY_MAX} characters", param="idempotency_key"
-        )
-    return idempotency_key

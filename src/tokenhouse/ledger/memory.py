@@ -131,9 +131,12 @@ class MemoryLedger:
         for known in self._transfers:
             if known.id == asked.id:
                 if replace(known, at_ms=asked.at_ms) != asked:
-                    raise Conflict(f"transfer {asked.id} is known with another account or amount")
+                    raise Conflict(
+                        f"transfer {asked.id} is known with another account, amount or reason"
+                    )
                 return Credited(asked.id, account.id, asked.amount, account.balance, replayed=True)
         rules.checked_sum(account.balance, asked.amount)
+        rules.checked_sum(self._balance(HOUSE).balance, -asked.amount)
         self._post(account, asked)
         return Credited(asked.id, account.id, asked.amount, account.balance)
 

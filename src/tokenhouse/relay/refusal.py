@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -108,7 +109,7 @@ def _capped(refused: Refused, asked_tokens: int, affordable_tokens: int) -> Refu
 def _limited(refused: Refused) -> RefusedError:
     wait_s = 1.0 if refused.retry_after_s is None else refused.retry_after_s
     return RefusedError(
-        f"Rate limit reached: {_limit(refused)}. Try again in {wait_s:.0f} s.",
+        f"Rate limit reached: {_limit(refused)}. Try again in {math.ceil(wait_s)} s.",
         refused,
         status=429,
         code="rate_limit_exceeded",

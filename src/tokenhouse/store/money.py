@@ -113,9 +113,10 @@ def credit(
     known = known or batch.execute("charge_find", (id,)).fetchone()
     if known is not None:
         if tuple(known) != (account_id, "credit", amount, reason):
-            raise Conflict(f"transfer {id} is known with another account or amount")
+            raise Conflict(f"transfer {id} is known with another account, amount or reason")
         return Credited(id, account_id, amount, account.balance, replayed=True)
     rules.checked_sum(account.balance, amount)
+    rules.checked_sum(balance(batch, HOUSE).balance, -amount)
     batch.post(account, amount, "credit", id=id, at_ms=at_ms, reason=reason)
     return Credited(id, account_id, amount, account.balance)
 
