@@ -132,19 +132,22 @@ class Life:
             async with answer:
                 assert answer.admitted is not None
                 tell("admitted", asked.id, answer.admitted.free)
-                await answer.open()
-                while not answer.drained:
-                    await answer.read()
+                try:
+                    await answer.open()
+                    while not answer.drained:
+                        await answer.read()
+                except (TokenhouseError, asyncio.CancelledError) as error:
+                    # what is owed is settled now, whatever else happens on the way out
+                    used = fate.owed(cancelled=isinstance(error, asyncio.CancelledError))
+                    raise
                 used = self._finished(fate)
                 closed = await answer.settle()
                 tell("sent", asked.id, closed.charged, closed.lost)
-        except (TokenhouseError, asyncio.CancelledError) as error:
-            if isinstance(error, AccountError) and answer.admitted is None:
-                tell("refused", asked.id)
-                return
-            if used is None:
-                used = fate.owed(cancelled=isinstance(error, asyncio.CancelledError))
-            self._say_end(fate, used)
+        except AccountError:
+            tell("refused", asked.id)
+            return
+        except (TokenhouseError, asyncio.CancelledError):
+            self._say_end(fate, Used() if answer.admitted is None else used)
             return
         self._say_end(fate, used)
         if asked.said_again and answer.receipt is not None:
