@@ -33,7 +33,7 @@ class Seen:
     refused: bool = False
     sent: tuple[int, int] | None = None
     owed: int | None = None
-    at_most: int = 0
+    epoch: int = 0
     noted: int = 0
     again: int | None = None
     guessed: bool = False
@@ -72,10 +72,11 @@ class Bookkeeper:
     mutant: str = ""
     report: Report = field(default_factory=Report)
     _seq: int = 0
+    _world: World = field(init=False)
 
     def run(self, requests: int, per_life: int) -> Report:
         """Serve that many requests. Violation names the seed and what does not hold."""
-        world = World(self.seed)
+        world = self._world = World(self.seed)
         draw = Random(f"{self.seed} deaths")
         first = 0
         while first < requests:
@@ -120,7 +121,7 @@ class Bookkeeper:
             entries = self._entries(db)
             yield from _sums(db)
         for id, one in seen.items():
-            for fault in self._one(one, entries.pop(id, None)):
+            for fault in self._one(id, one, entries.pop(id, None)):
                 yield f"{id}: {fault} ({one})"
         for id, entry in entries.items():
             # one whose hold was made in the last moment, before anybody could be told
@@ -135,7 +136,7 @@ class Bookkeeper:
         self._seq = max((row[0] for row in rows), default=self._seq)
         return {row[1]: Entry(*row[2:]) for row in rows}
 
-    def _one(self, seen: Seen, entry: Entry | None) -> Iterator[str]:
+    def _one(self, id: str, seen: Seen, entry: Entry | None) -> Iterator[str]:
         if seen.refused:
             self.report.refused += 1
             if entry is not None:
@@ -147,6 +148,10 @@ class Bookkeeper:
             self.report.sent += seen.sent is not None
             self.report.cut += entry.state == "expired"
             yield from _against(seen, entry)
+            if seen.owed is None and (seen.guessed or entry.state == "expired"):
+                at_most = self._world.at_most(int(id[-19:], 16), seen.epoch)
+                if not seen.noted <= entry.owed <= at_most or (seen.guessed and not entry.owed):
+                    yield f"is billed for something else than it can have used: {entry}"
 
     def _hold(self, faults: Iterator[str]) -> None:
         first = next(faults, None)
@@ -167,14 +172,8 @@ def _against(seen: Seen, entry: Entry) -> Iterator[str]:
         yield f"its closing frame was sent, and the books say otherwise: {entry}"
     if seen.again is not None and seen.again != entry.cost:
         yield f"said twice, charged otherwise: {entry}"
-    if seen.owed is not None:
-        if entry.owed != seen.owed:
-            yield f"owes otherwise than it used: {entry}"
-    elif seen.guessed:
-        if not 0 < entry.owed <= seen.at_most:
-            yield f"its prompt was guessed beyond what it can be: {entry}"
-    elif entry.state == "expired" and not seen.noted <= entry.owed <= seen.at_most:
-        yield f"was cut, and is billed for something else: {entry}"
+    if seen.owed is not None and entry.owed != seen.owed:
+        yield f"owes otherwise than it used: {entry}"
 
 
 def _take(seen: dict[str, Seen], words: list[str]) -> bool:
@@ -192,14 +191,13 @@ def _take(seen: dict[str, Seen], words: list[str]) -> bool:
 
 def _note(one: Seen, verb: str, numbers: list[int]) -> None:
     match verb, numbers:
-        case "admitted", [free]:
+        case "admitted", [free, epoch]:
             one.admitted = True
+            one.epoch = epoch
             if free < 0:
                 raise Violation(f"admitted {-free} below zero")
         case "refused", []:
             one.refused = True
-        case "under", [at_most]:
-            one.at_most = max(one.at_most, at_most)
         case "noted", [owed]:
             one.noted = max(one.noted, owed)
         case "sent", [charged, lost]:

@@ -125,13 +125,14 @@ class Life:
         account = self._accounts[asked.account]
         caller = Caller("key_sim", account.id, account.name, "open", account.plan)
         request = openai_chat.parse(_body(asked), default_model="")
-        fate = self._fates[asked.id] = Fate(asked, self._world.tariff(self._epoch, asked.model))
+        epoch = self._epoch
+        fate = self._fates[asked.id] = Fate(asked, self._world.tariff(epoch, asked.model))
         answer = self.house.relay.answer(caller, request, asked.id)
         used: Used | None = None
         try:
             async with answer:
                 assert answer.admitted is not None
-                tell("admitted", asked.id, answer.admitted.free)
+                tell("admitted", asked.id, answer.admitted.free, epoch)
                 try:
                     await answer.open()
                     while not answer.drained:
@@ -168,9 +169,8 @@ class Life:
         del self._fates[fate.asked.id]
 
     def _stepped(self, fate: Fate) -> None:
-        """Before each step of an answer: what could be owed by then, a client that leaves, a death."""
+        """Before each step of an answer: a client that leaves, or a death."""
         asked = fate.asked
-        tell("under", asked.id, fate.at_most())
         fate.steps += 1
         self._left -= 1
         if self._left == 0:

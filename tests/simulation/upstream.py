@@ -34,15 +34,6 @@ class Fate:
             return Used(input=self.asked.prompt, output=self.given)
         return Used()
 
-    def at_most(self) -> int:
-        """Nanodollars that the books may charge by the next step, whatever is guessed or reported.
-        A longer prompt can fall into a cheaper tier."""
-        asked, tariff = self.asked, self.tariff
-        prompts = {asked.prompt, asked.words, min(asked.words, tariff.above or asked.words)}
-        used = [Used(input=prompt, output=self.given + 400) for prompt in prompts]
-        used += [each.reported for each in asked.tries if each.reported is not None]
-        return max(map(tariff.cost, used))
-
 
 class Upstream:
     """Serves every route; ``stepped`` is told of each step, before it happens."""

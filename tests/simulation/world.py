@@ -143,6 +143,16 @@ class World:
         draw = Random(f"{self.seed} credit {account}")
         return draw.choice((0, 10**6, 10**8, 10**10, 10**12)) + draw.randrange(10**5)
 
+    def at_most(self, number: int, epoch: int) -> int:
+        """Nanodollars that request ``number`` may be charged, whatever is guessed or reported. A
+        longer prompt can fall into a cheaper tier."""
+        asked = self.request(number)
+        tariff = self.tariff(epoch, asked.model)
+        prompts = {asked.prompt, asked.words, min(asked.words, tariff.above or asked.words)}
+        used = [Used(input=prompt, output=_MOST) for prompt in prompts]
+        used += [each.reported for each in asked.tries if each.reported is not None]
+        return max(map(tariff.cost, used))
+
     def request(self, number: int) -> Asked:
         """Request ``number`` of this world."""
         draw = Random(f"{self.seed} request {number}")
