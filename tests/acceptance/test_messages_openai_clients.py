@@ -15,7 +15,7 @@ from tests.acceptance.engine_house import sdk_of
 from tests.acceptance.messaging import PIXEL, SAID
 from tests.support import anthropic_answers as native
 from tests.support import replies
-from tests.support.house import anthropic_house
+from tests.support.house import anthropic_house, upstream_house
 from tests.support.replies import Act
 
 TOOL: dict[str, Any] = {
@@ -157,6 +157,28 @@ async def test_what_the_upstream_has_no_word_for_is_refused_by_name(tmp_path: Pa
             assert field in refused.value.message
         assert up.requests == []
         await running.clean()
+
+
+async def test_fields_that_a_translated_request_leaves_behind_are_named(tmp_path: Path) -> None:
+    """gateways.md row 15: never dropped in silence, on either of OpenAI's text routes."""
+    async with anthropic_house(tmp_path) as (running, up), sdk_of(running) as client:
+        raw = client.chat.completions.with_raw_response
+        for stream in (False, True):
+            got = await raw.create(
+                **asked(stream=stream, seed=1), extra_body={"web_search_options": {}, "foo": 1}
+            )
+            assert got.headers["x-tokenhouse-left-out"] == "foo, web_search_options"
+        plain = await raw.create(**asked())
+        assert "x-tokenhouse-left-out" not in plain.headers
+        text = client.completions.with_raw_response
+        got = await text.create(model="echo", prompt="Hello", extra_body={"models": ["other"]})
+        assert got.headers["x-tokenhouse-left-out"] == "models"
+        assert not any({"foo", "web_search_options", "models"} & set(r.json) for r in up.requests)
+    async with upstream_house(tmp_path / "native") as (running, up), sdk_of(running) as client:
+        raw = client.chat.completions.with_raw_response
+        got = await raw.create(**asked(), extra_body={"foo": 1})
+        assert "x-tokenhouse-left-out" not in got.headers
+        assert up.requests[0].json["foo"] == 1
 
 
 async def test_a_stream_that_breaks_ends_in_an_error_chunk(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ class ChatFront:
         )
 
     def left_out(self, request: Request) -> Sequence[str]:
-        return ()
+        return openai_chat.left_out(request)
 
     def error_body(self, error: TokenhouseError, request_id: str) -> bytes:
         return error_body(error, request_id)
@@ -134,6 +134,9 @@ class CompletionsFront(ChatFront):
 
     def parse(self, body: bytes, headers: Headers, *, default_model: str) -> Request:
         return openai_completions.parse(body, default_model=default_model)
+
+    def left_out(self, request: Request) -> Sequence[str]:
+        return openai_completions.left_out(request)
 
     def encoder(self, named: Named, request: Request, prompt_tokens: Callable[[], int]) -> Encoder:
         return openai_completions.StreamEncoder(

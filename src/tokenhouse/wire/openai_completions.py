@@ -27,6 +27,7 @@ from tokenhouse.chat import (
 from tokenhouse.errors import CallerError, TokenhouseError
 from tokenhouse.wire.body import decode, invalid, missing, raw_fields
 from tokenhouse.wire.errors import error_body
+from tokenhouse.wire.left_out import named
 from tokenhouse.wire.openai_sampling import sampling_of
 from tokenhouse.wire.openai_usage import usage_json
 
@@ -87,6 +88,13 @@ class CompletionBody(Struct, kw_only=True):
 
 
 _DECODER: Final = msgspec.json.Decoder(CompletionBody)
+_KNOWN: Final = frozenset({"key", *CompletionBody.__struct_fields__})
+
+
+def left_out(request: Request) -> tuple[str, ...]:
+    """The top-level fields of ``request`` that no provider is told, sorted."""
+    left = request.fields - _KNOWN
+    return named(left) if left else ()
 
 
 def parse(body: bytes, *, default_model: str = "") -> Request:

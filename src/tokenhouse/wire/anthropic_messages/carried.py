@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tokenhouse.chat import Request
+from tokenhouse.wire.left_out import named
 
 CARRIED: Final = frozenset(
     {
@@ -31,15 +32,7 @@ CARRIED: Final = frozenset(
 )
 """What a conversation takes along. Caching is a wish that every upstream may follow in its way."""
 
-_SHOWN_MOST: Final = 16
-_NAME_MOST: Final = 64
-
 
 def left_out(request: Request) -> tuple[str, ...]:
     """The top-level fields of ``request`` that a provider of another dialect is not told, sorted."""
-    names = sorted(request.fields - CARRIED)
-    return tuple(name for name in names if _plain(name))[:_SHOWN_MOST]
-
-
-def _plain(name: str) -> bool:
-    return name.isascii() and name.replace("_", "").isalnum() and len(name) <= _NAME_MOST
+    return named(request.fields - CARRIED)

@@ -4,6 +4,7 @@ Knows the bytes of requests, answers, streams and errors of this one protocol. R
 other dialect, the network, who pays and which provider is behind an answer.
 """
 
+from tokenhouse.wire.openai_chat.carried import left_out
 from tokenhouse.wire.openai_chat.encode import StreamEncoder, WholeEncoder
 from tokenhouse.wire.openai_chat.errors import in_band_error, upstream_error
 from tokenhouse.wire.openai_chat.priced import PRICED, priced_words
@@ -23,6 +24,7 @@ __all__ = [
     "WholeEncoder",
     "build_upstream_body",
     "in_band_error",
+    "left_out",
     "parse",
     "pass_whole",
     "priced_words",
