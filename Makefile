@@ -9,7 +9,7 @@ VENV := .venv
 PYTHON_IN := $(VENV)/bin/python
 PIP := $(PYTHON_IN) -m pip --disable-pip-version-check
 CHECKED := $(wildcard src tests benchmarks scripts training)
-BENCHMARKS := $(wildcard benchmarks/relay.py benchmarks/money.py benchmarks/engine.py)
+BENCHMARKS := $(wildcard benchmarks/relay.py benchmarks/dialects.py benchmarks/money.py benchmarks/engine.py)
 NODE_PARTS := tests/node/node_modules
 ARGS ?=
 

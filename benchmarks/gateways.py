@@ -285,6 +285,7 @@ general_settings:
 litellm_settings:
   num_retries: 0
   request_timeout: 60
+  use_chat_completions_url_for_anthropic_messages: true
 """
 
 _HOUSE = """

@@ -15,6 +15,7 @@ from typing import Any, cast
 import httptools
 import msgspec
 
+from benchmarks import messages
 from benchmarks.processes import ROOT, python_environ
 
 QUESTION = "What does a traders' token buy at the tokenhouse, and who keeps its books?"
@@ -45,23 +46,38 @@ class Asked(msgspec.Struct, frozen=True):
 
     def request(self) -> bytes:
         """The whole request as bytes."""
-        body: dict[str, Any] = {
-            "model": self.model,
-            "messages": [
-                {"role": "system", "content": SYSTEM},
-                {"role": "user", "content": QUESTION},
-            ],
-            "max_tokens": self.chunks + 14,
-            "temperature": 0.3,
-        }
+        most, version = self.chunks + 14, ""
+        if self.is_messages:
+            body, version = messages.question(self.model, SYSTEM, QUESTION, most), messages.VERSION
+        else:
+            body: dict[str, Any] = {
+                "model": self.model,
+                "messages": [
+                    {"role": "system", "content": SYSTEM},
+                    {"role": "user", "content": QUESTION},
+                ],
+                "max_tokens": most,
+                "temperature": 0.3,
+            }
         if self.stream:
             body["stream"] = True
         octets = msgspec.json.encode(body)
         return (
             f"POST {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
             f"Authorization: Bearer {self.key}\r\nContent-Type: application/json\r\n"
-            f"Accept: */*\r\nContent-Length: {len(octets)}\r\n\r\n"
+            f"Accept: */*\r\n{version}Content-Length: {len(octets)}\r\n\r\n"
         ).encode() + octets
+
+    @property
+    def is_messages(self) -> bool:
+        return self.path == messages.PATH
+
+    def fault(self, body: bytes) -> str:
+        """Why this is not the right answer; empty when it is."""
+        if self.is_messages:
+            check = messages.fault_of_events if self.stream else messages.fault_of_message
+            return check(body, self.text(), self.chunks)
+        return fault_of_stream(body, self) if self.stream else fault_of_whole(body, self)
 
     def text(self) -> str:
         """The text that the upstream says."""
@@ -197,10 +213,8 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status != 200:
             fault = f"status {status}: {body[:200]!r}"
-        elif self._asked.stream:
-            fault = fault_of_stream(body, self._asked)
         else:
-            fault = fault_of_whole(body, self._asked)
+            fault = self._asked.fault(body)
         self._tally.count(time.perf_counter() - self._since, fault)
         if fault or time.perf_counter() >= self._tally.deadline:
             self._finish("")

@@ -38,10 +38,14 @@ class Row:
 
     def ratio(self, peer: str) -> float | None:
         """House / peer: the median of the ratios of the rounds, which drift does not touch."""
-        house, other = self.samples.get(HOUSE), self.samples.get(peer)
-        if not house or not other:
+        return self.between(HOUSE, peer)
+
+    def between(self, one: str, other: str) -> float | None:
+        """The same of any two."""
+        above, below = self.samples.get(one), self.samples.get(other)
+        if not above or not below:
             return None
-        pairs = [a / b for a, b in zip(house, other, strict=False) if b > 0]
+        pairs = [a / b for a, b in zip(above, below, strict=False) if b > 0]
         return median(pairs) if pairs else None
 
     def verdict(self, peer: str) -> str:

@@ -12,6 +12,7 @@ import re
 import sys
 
 from tests.support import answers, replies
+from tests.support import anthropic_answers as native
 
 _STREAM = re.compile(rb'"stream"\s*:\s*true')
 _USAGE = re.compile(rb'"include_usage"\s*:\s*true')
@@ -30,6 +31,12 @@ class Answers:
         bare = [answers.role(), *(answers.text(piece) for piece in said), answers.end()]
         self.streamed_bare = _joined(replies.stream(bare))
         self.models = _joined(replies.whole({"object": "list", "data": [{"id": answers.MODEL}]}))[0]
+        content: list[native.Object] = [{"type": "text", "text": "".join(said)}]
+        used = native.usage(5, chunks)
+        (self.message,) = _joined(native.whole(content, "end_turn", used))
+        begin, *text = native.started(used | {"output_tokens": 1}), *native.text(0, *said)
+        end = [native.ended(chunks), native.stopped()]
+        self.events = _joined(native.stream([begin, native.ping(), *text, *end]))
         self.pace_s = pace_ms / 1000
 
 
@@ -63,9 +70,15 @@ class FastConnection(asyncio.Protocol):
 
     def _answer(self, request: bytes, head_end: int) -> None:
         assert self._transport is not None
+        streamed = _STREAM.search(request, head_end) is not None
         if request.startswith(b"GET"):
             self._transport.write(self._answers.models)
-        elif _STREAM.search(request, head_end) is None:
+        elif request.startswith(b"POST /v1/messages"):
+            if streamed:
+                self._say(self._answers.events, 0)
+            else:
+                self._transport.write(self._answers.message)
+        elif not streamed:
             self._transport.write(self._answers.whole)
         else:
             asked = _USAGE.search(request, head_end) is not None
