@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -13,11 +11,14 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.pages.visitors import play, say
-from tests.parts import program
+from tests.pages.test_snippets import execute
+from tests.parts import NODE_MODULES, node_package
+from tests.snippets import Snippet
 from tests.support import answers, replies
 from tests.support.upstream import Upstream
 
 WEATHER = '{"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}'
+RUN_BY = {"Python": "python", "JavaScript": "javascript", "cURL": "bash", "PHP": "php"}
 PASTE = """async ([type]) => {
   const canvas = new OffscreenCanvas(2, 2);
   canvas.getContext("2d").fillRect(0, 0, 2, 2);
@@ -241,6 +242,7 @@ async def code_of(page: Page, language: str) -> str:
 
 
 async def test_the_code_of_a_conversation_asks_the_same(tmp_path: Path) -> None:
+    node_package("openai")
     async with play(tmp_path) as (visit, running, up):
         page = visit.page
         words = 'It\'s "said" \\ $HOME `x` – é 😀\nsecond line'
@@ -259,15 +261,11 @@ async def test_the_code_of_a_conversation_asks_the_same(tmp_path: Path) -> None:
         for code in codes.values():
             assert running.key not in code
             assert "YOUR_API_KEY" in code
-        commands = {
-            "Python": [sys.executable, "-W", "ignore", "-c"],
-            "cURL": [program("bash", "bash"), "-c"],
-        }
-        for language, command in commands.items():
-            code = codes[language].replace("YOUR_API_KEY", running.key)
+        (tmp_path / "node_modules").symlink_to(NODE_MODULES, target_is_directory=True)
+        for number, (language, code) in enumerate(codes.items()):
             up.script(answers.said("Done."))
-            process = await _run([*command, code])
-            assert "Done." in process.stdout, process.stderr
+            snippet = Snippet(RUN_BY[language], (), code, number)
+            assert "Done." in await execute(snippet, running, tmp_path, f"code{number}"), language
             body = asked(up)
             assert heard(up) == [
                 ("user", words),
@@ -277,12 +275,3 @@ async def test_the_code_of_a_conversation_asks_the_same(tmp_path: Path) -> None:
             assert (body["temperature"], body["top_k"]) == (0.7, 40)
             assert body["tools"][0]["function"]["name"] == "look"
         assert visit.wrong == []
-
-
-async def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    import asyncio
-
-    def run() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-
-    return await asyncio.to_thread(run)

@@ -80,7 +80,7 @@ export class Composer {
   changed() {
     clearTimeout(this.timer);
     this.counting?.abort();
-    if (this.empty || !this.key()) {
+    if (this.empty || !/^[!-~]+$/.test(this.key())) {
       byId("pg-cost").textContent = this.empty ? "" : "With a key, tokens and cost stand here before you ask.";
       return;
     }

@@ -12,7 +12,7 @@ import { Shelf, readKey, writeKey } from "./store.js";
 import { Transcript, nano } from "./transcript.js";
 
 const root = byId("playground");
-const code = takeCode();
+let code = takeCode();
 const models = new Map(
   JSON.parse(root.dataset.models).map((model) => [model.id, { ...model, rates: priceOf(model.rates) }]),
 );
@@ -51,9 +51,7 @@ const transcript = new Transcript({
   },
   go: () => {
     if (busy || settingsWrong()) return;
-    for (const { id, name, result } of conversation.messages.at(-1).calls) {
-      conversation.messages.push({ role: "tool", id, name, text: result ?? "" });
-    }
+    giveResults();
     answer();
   },
 });
@@ -79,6 +77,13 @@ function takeCode() {
   return found;
 }
 
+/** Each call of the last answer gets its result: an API takes no call without one. */
+function giveResults() {
+  for (const { id, name, result } of conversation.messages.at(-1)?.calls ?? []) {
+    conversation.messages.push({ role: "tool", id, name, text: result ?? "" });
+  }
+}
+
 function fresh(id) {
   const chosen = models.has(id) ? id : [...models.keys()][0];
   return {
@@ -97,6 +102,7 @@ function open(next) {
   busy = null;
   conversation = next;
   if (!models.has(conversation.model)) conversation.model = chooser?.value ?? [...models.keys()][0];
+  conversation.settings = { ...firstSettings(model()), ...conversation.settings };
   if (chooser) chooser.value = conversation.model;
   try {
     sessionStorage.setItem(OPEN, conversation.id);
@@ -158,12 +164,18 @@ function send() {
     byId("pg-key").focus();
     return;
   }
+  if (!/^[!-~]+$/.test(key())) {
+    composer.note("A key has no blanks and no letters beyond a to z. Copy it again.");
+    byId("pg-key").focus();
+    return;
+  }
   if (settingsWrong()) return;
   if (composer.images.length && !model().image) {
     composer.note("This model reads text only. Take the images away, or choose one that sees them.");
     return;
   }
   const text = composer.text;
+  giveResults();
   conversation.messages.push({ role: "user", text, images: [...composer.images] });
   composer.clear();
   answer();
@@ -176,6 +188,7 @@ async function answer() {
   const message = {
     role: "assistant", text: "", reasoning: "", calls: [], details: [], finish: null, used: null,
     requestId: "", problem: null, stopped: false, firstMs: null, totalMs: 0,
+    json: body.response_format !== undefined,
   };
   asked.messages.push(message);
   asked.updated = Date.now();
@@ -383,6 +396,10 @@ function wireShortcuts() {
 async function start() {
   wireKey();
   const signingIn = code === null ? null : signIn();
+  addEventListener("hashchange", () => {
+    code = takeCode();
+    if (code !== null) signIn();
+  });
   shelf = await Shelf.open();
   const asked = new URLSearchParams(location.search);
   let known = null;

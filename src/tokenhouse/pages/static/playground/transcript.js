@@ -15,20 +15,29 @@ export class Transcript {
     this.empty = byId("pg-empty");
     this.frame = 0;
     this.growing = null;
+    this.shown = null;
+    this.kept = new WeakMap();
   }
 
-  /** Everything anew. */
+  /** What has changed anew; the rest stays, so that a screen reader says only what is new. */
   render(conversation, isBusy) {
-    this.growing = null;
+    const { log } = this;
     const { messages } = conversation;
-    this.log.setAttribute("aria-busy", String(isBusy));
-    if (!messages.length) {
-      this.log.replaceChildren(this.empty);
-      return;
-    }
-    const nodes = messages.map((message, at) => this.#article(message, at, messages, isBusy));
-    this.log.replaceChildren(...nodes.filter(Boolean));
-    this.log.scrollTop = this.log.scrollHeight;
+    const follows = isBusy || this.shown !== conversation || this.#atEnd();
+    this.shown = conversation;
+    this.growing = null;
+    log.setAttribute("aria-busy", String(isBusy));
+    const nodes = messages.map((message, at) => this.#article(message, at, messages, isBusy)).filter(Boolean);
+    if (!nodes.length) nodes.push(this.empty);
+    for (const child of [...log.children]) if (!nodes.includes(child)) child.remove();
+    nodes.forEach((node, at) => {
+      if (log.children[at] !== node) log.insertBefore(node, log.children[at] ?? null);
+    });
+    if (follows) log.scrollTop = messages.length ? log.scrollHeight : 0;
+  }
+
+  #atEnd() {
+    return this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < NEAR;
   }
 
   /** The last answer has grown. */
@@ -37,32 +46,39 @@ export class Transcript {
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
       if (!this.growing) return;
-      const { log } = this;
-      const follows = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR;
+      const follows = this.#atEnd();
       this.growing(message);
-      if (follows) log.scrollTop = log.scrollHeight;
+      if (follows) this.log.scrollTop = this.log.scrollHeight;
     });
   }
 
   #article(message, at, messages, isBusy) {
     if (message.role === "tool") return null; // its text stands in the call's field
     const last = at === messages.length - 1;
-    if (message.role === "user") return this.#user(message, at, last, isBusy);
-    return this.#answer(message, at, messages, last && isBusy, isBusy);
+    const grows = last && isBusy;
+    const state = [at, last, grows, message.used, message.problem, message.stopped, message.totalMs];
+    const signature = JSON.stringify([...state, resultsAfter(messages, at)]);
+    let found = this.kept.get(message);
+    if (found?.signature !== signature) {
+      const made = message.role === "user" ? this.#user(message, at, last) : this.#answer(message, at, messages, grows);
+      found = { signature, ...made };
+      this.kept.set(message, found);
+    }
+    if (grows) this.growing = found.grow;
+    return found.node;
   }
 
-  #user(message, at, isLast, isBusy) {
+  #user(message, at, isLast) {
     const said = h("div", { class: "pg-said" }, message.text);
     const pictures = (message.images ?? []).map((url, number) =>
       h("img", { src: url, alt: `Image ${number + 1} that you attached` }),
     );
     const article = h("article", { class: "pg-turn pg-user", "aria-label": "You" }, said);
     if (pictures.length) article.append(h("div", { class: "pg-sent" }, ...pictures));
-    if (isBusy) return article;
     const line = h("div", { class: "pg-acts" }, button("Edit", () => this.edit(at, message, article)));
     if (isLast) line.append(button("Ask again", () => this.acts.regenerate(at + 1)));
     article.append(line);
-    return article;
+    return { node: article };
   }
 
   /** Puts a field where the words stood; saving asks again from there. */
@@ -74,6 +90,7 @@ export class Transcript {
       if (event.key === "Escape") leave.click();
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save.click();
     });
+    this.kept.delete(message);
     article.classList.add("pg-editing");
     article.replaceChildren(field, h("div", { class: "pg-row" }, leave, save));
     field.focus();
@@ -85,7 +102,7 @@ export class Transcript {
     if (at >= 0 && articles.length) this.edit(at, messages[at], articles[articles.length - 1]);
   }
 
-  #answer(message, at, messages, isGrowing, isBusy) {
+  #answer(message, at, messages, isGrowing) {
     const thoughts = h("details", { class: "pg-thoughts", hidden: true }, h("summary", {}, "Thoughts"), h("p"));
     const said = h("div", { class: "pg-said pg-markdown" });
     const calls = h("div", { class: "pg-calls" });
@@ -94,26 +111,24 @@ export class Transcript {
     const grow = (now) => {
       thoughts.hidden = !now.reasoning;
       thoughts.lastChild.textContent = now.reasoning;
-      show(said, now.text);
+      // JSON that was asked for is no Markdown
+      show(said, now.json && now.text ? `\`\`\`json\n${now.text}\n\`\`\`` : now.text);
       wait.hidden = !isGrowing || Boolean(now.text || now.reasoning || now.calls.length);
       if (isGrowing) calls.replaceChildren(...now.calls.map((call) => callNode(call)));
     };
     grow(message);
-    if (isGrowing) {
-      this.growing = grow;
-      return article;
-    }
-    const open = !isBusy && at === messages.length - 1;
+    if (isGrowing) return { node: article, grow };
+    const open = at === messages.length - 1;
     calls.append(...message.calls.map((call) => this.#call(call, at, messages, open)));
     if (open && message.calls.length) calls.append(this.#go(message));
     if (message.stopped) article.append(h("p", { class: "small soft" }, "Stopped."));
     if (message.finish === "length") {
       article.append(h("p", { class: "small soft" }, "Cut at max tokens. Raise it in the settings for more."));
     }
-    if (message.problem) article.append(this.#problem(message.problem, isBusy));
+    if (message.problem) article.append(this.#problem(message.problem));
     if (message.requestId) article.append(this.#receipt(message));
-    if (!isBusy) article.append(this.#acts(message, at, messages));
-    return article;
+    article.append(this.#acts(message, at, messages));
+    return { node: article };
   }
 
   #acts(message, at, messages) {
@@ -146,11 +161,11 @@ export class Transcript {
     return button(name, () => this.acts.go(), { class: "button primary" });
   }
 
-  #problem(problem, isBusy) {
+  #problem(problem) {
     const box = h("div", { class: "pg-problem", role: "alert" }, h("p", {}, problem.message));
     const mend = mending(problem);
     if (mend) box.append(h("p", { class: "small" }, ...mend));
-    if (!isBusy) box.append(button("Try again", () => this.acts.regenerate(), { class: "button" }));
+    box.append(button("Try again", () => this.acts.regenerate(), { class: "button" }));
     return box;
   }
 
