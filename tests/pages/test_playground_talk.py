@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.pages.visitors import play, say
 from tests.pages.test_snippets import execute
+from tests.pages.visitors import play, say
 from tests.parts import NODE_MODULES, node_package
 from tests.snippets import Snippet
 from tests.support import answers, replies
