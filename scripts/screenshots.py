@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from playwright.async_api import Browser
+from tests.pages.visitors import say
 from tests.support.browser import DESK, PHONE, Scheme, chromium, visiting
 from tests.support.house import Running, serving
 
@@ -79,11 +82,28 @@ async def take() -> None:
                     await visit.to(running.url + picture.path)
                     file = PICTURES / f"{picture.name}.png"
                     await visit.page.screenshot(path=file)
-                    print(
-                        f"{file.relative_to(PICTURES.parent.parent)}: {file.stat().st_size} bytes"
-                    )
+                    _say(file)
                     if visit.wrong:
                         raise SystemExit(f"{picture.path}: {visit.wrong}")
+            await _talk(running, browser)
+
+
+async def _talk(running: Running, browser: Browser) -> None:
+    """The playground, signed in by a printed code, after one answer of the starter."""
+    code = running.house.sign_in_codes.offer(running.key)
+    async with visiting(browser) as visit:
+        page = visit.page
+        await visit.to(f"{running.url}/playground#code={code}")
+        await page.get_by_label("Model", exact=True).select_option("tokenhouse/starter")
+        await say(page, "How do I stream an answer?")
+        await page.get_by_text(re.compile(r"\d+ in, \d+ out")).wait_for()
+        file = PICTURES / "playground.png"
+        await page.screenshot(path=file)
+        _say(file)
+
+
+def _say(file: Path) -> None:
+    print(f"{file.relative_to(PICTURES.parent.parent)}: {file.stat().st_size} bytes")
 
 
 async def _ask(running: Running) -> None:
