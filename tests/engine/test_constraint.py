@@ -51,3 +51,28 @@ def test_tools_become_grammars_and_their_schemas_are_held_to_the_same_rule() -> 
         forced_calls([ToolSpec("f", {"type": "array", "uniqueItems": True})])
     with pytest.raises(SchemaRefused, match="no tool"):
         forced_calls([])
+
+
+NESTED = {
+    "type": "object",
+    "properties": {"place": {"$ref": "#/$defs/Place"}, "inner": {"$ref": "#"}},
+    "$defs": {"Place": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
+
+
+def test_a_tools_own_definitions_are_found_as_generators_of_schemas_write_them() -> None:
+    """Pydantic, zod and every generator write nested types as references to ``#/$defs``."""
+    other = {**NESTED, "$defs": {"Place": {"type": "integer"}}}
+    named = {**NESTED, "$schema": "http://json-schema.org/draft-07/schema#", "$id": "http://x/y"}
+    tools = [
+        ToolSpec("f", NESTED),
+        ToolSpec("g", other),
+        ToolSpec("h", named),
+        ToolSpec("i", named),
+    ]
+    for grammar in (forced_calls(tools), allowed_calls(tools)):
+        assert "Place" in grammar.grammar
+    assert "$id" not in NESTED
+    missing = {**NESTED, "$defs": {}}
+    with pytest.raises(SchemaRefused, match=r"\$ref"):
+        forced_calls([ToolSpec("f", NESTED), ToolSpec("g", missing)])

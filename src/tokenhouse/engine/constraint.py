@@ -68,7 +68,7 @@ def _calls_grammar(start: str, tools: Sequence[ToolSpec], *, parallel: bool) -> 
     calls: dict[str, object] = {
         "type": "array",
         "minItems": 1,
-        "items": {"anyOf": [_call_schema(tool) for tool in tools]},
+        "items": {"anyOf": [_call_schema(place, tool) for place, tool in enumerate(tools)]},
     }
     if not parallel:
         calls["maxItems"] = 1
@@ -79,12 +79,15 @@ def _calls_grammar(start: str, tools: Sequence[ToolSpec], *, parallel: bool) -> 
     )
 
 
-def _call_schema(tool: ToolSpec) -> dict[str, object]:
+def _call_schema(place: int, tool: ToolSpec) -> dict[str, object]:
+    """The arguments are a schema with a name of its own: its references (``#/$defs/…``) point into
+    it, not into the list of calls around it."""
+    arguments = {"type": "object"} | {**tool.parameters, "$id": f"urn:tokenhouse:tool:{place}"}
     return {
         "type": "object",
         "properties": {
             "name": {"const": tool.name},
-            "arguments": dict(tool.parameters) or {"type": "object"},
+            "arguments": arguments,
         },
         "required": ["name", "arguments"],
         "additionalProperties": False,
