@@ -17,6 +17,7 @@ from tests.support.house import Running, upstream_house
 async def test_leaving_a_stream_cancels_the_upstream_and_charges_what_was_delivered(
     tmp_path: Path,
 ) -> None:
+    """Rows 39, 41, 42 and 44: neither nothing nor all of it, the prompt included; and no more runs."""
     async with upstream_house(tmp_path) as (running, up), http(running) as client:
         hold = asyncio.Event()
         up.script(replies.stream([answers.role(), answers.text("one"), hold, answers.end()]))
@@ -36,6 +37,7 @@ async def test_leaving_a_stream_cancels_the_upstream_and_charges_what_was_delive
 
 
 async def test_leaving_before_the_upstream_answers_costs_nothing(tmp_path: Path) -> None:
+    """Row 41: billed in full for what nobody saw, while the upstream ran on."""
     async with upstream_house(tmp_path) as (running, up):
         up.always(replies.stall_before_headers())
         for stream in (False, True):

@@ -99,6 +99,7 @@ routes = [ { provider = "up", model = "m" } ]
 
 
 async def test_of_five_hundred_at_once_a_balance_for_37_serves_37(tmp_path: Path) -> None:
+    """Row 45: read, check and deduct are one step, whoever asks at the same time."""
     extra = """
 [[models]]
 id = "acme/fee"

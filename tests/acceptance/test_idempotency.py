@@ -371,6 +371,7 @@ async def test_another_process_says_409_until_it_is_finished_and_then_replays(
 async def test_the_sdk_retries_after_a_dropped_connection_and_is_charged_once(
     tmp_path: Path,
 ) -> None:
+    """Row 55: a retry after a dropped connection was a second answer, and paid twice."""
     async with upstream_house(tmp_path) as (running, up), Dropping(running) as proxy:
         gate = asyncio.Event()
         up.script(replies.raw(gate, *answers.said("here you are").steps))

@@ -100,6 +100,7 @@ async def test_a_key_asks_and_sees_only_the_models_that_it_may(tmp_path: Path) -
 
 
 async def test_50_parallel_requests_never_spend_more_than_a_keys_cap(tmp_path: Path) -> None:
+    """Row 46: first requests that come together all passed a budget that nothing had used yet."""
     async with upstream_house(tmp_path) as (running, up):
         gate = asyncio.Event()
         up.always(replies.stream([answers.role(), gate, answers.text("one"), answers.end()]))

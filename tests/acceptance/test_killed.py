@@ -144,6 +144,7 @@ async def asked_again(before: Load, url: str, key: str) -> None:
 async def test_killed_at_random_moments_the_house_is_right_after_each_restart(
     tmp_path: Path,
 ) -> None:
+    """Row 48: what a dead process held was gone for good."""
     await killed_again_and_again(tmp_path, 3, random.SystemRandom().getrandbits(32))
 
 

@@ -113,7 +113,7 @@ async def test_an_image_costs_its_fee_beside_its_tokens(tmp_path: Path) -> None:
 async def test_a_page_an_answer_and_a_receipt_show_one_price_and_the_book_keeps_it(
     tmp_path: Path,
 ) -> None:
-    """BerriAI/litellm#8573, #10155: the page shows a price that nobody is billed."""
+    """Row 53. BerriAI/litellm#8573, #10155: the page shows a price that nobody is billed."""
     async with upstream_house(tmp_path, TIERED) as (running, up), http(running) as client:
         up.always(says(2000, 100))
         row = (await client.get("/v1/models/acme/long")).json()
@@ -133,7 +133,7 @@ async def test_a_page_an_answer_and_a_receipt_show_one_price_and_the_book_keeps_
 async def test_a_model_without_a_price_is_refused_and_never_billed_as_nothing(
     tmp_path: Path,
 ) -> None:
-    """BerriAI/litellm#35691: an unknown price was silently $0."""
+    """Row 52. BerriAI/litellm#35691: an unknown price was silently $0."""
     async with upstream_house(tmp_path, TIERED) as (running, up), http(running) as client:
         got = await chat(client, model="acme/unpriced")
         assert got.status_code == 503

@@ -65,6 +65,7 @@ async def test_streamed_equals_not_streamed_by_the_sdks_own_accumulator(
 
 
 async def test_usage_is_hidden_from_a_stream_that_did_not_ask(tmp_path: Path) -> None:
+    """Row 43: usage is asked of the upstream whatever the client asked for."""
     async with upstream_house(tmp_path) as (running, up), client(running) as sdk:
         stream = await sdk.chat.completions.create(
             model="echo", messages=[{"role": "user", "content": "hello"}], stream=True
