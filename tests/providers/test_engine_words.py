@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tokenhouse.chat import Call, CallPart, Conversation, Message, ResultPart, Role, TextPart
+from tokenhouse.chat import (
+    Call,
+    CallPart,
+    Conversation,
+    Message,
+    ResultPart,
+    Role,
+    TextPart,
+    Tool,
+    ToolChoice,
+)
 from tokenhouse.engine import v7_pieces
-from tokenhouse.providers.engine_words import engine_conversation
+from tokenhouse.providers.engine_words import constraint_of, engine_conversation
 
 REMINDER = "<system-reminder>\nlate\n</system-reminder>"
 
@@ -51,3 +61,20 @@ def test_a_conversation_that_grows_keeps_its_prompts_beginning() -> None:
     messages = (said("user", "hi"), said("assistant", "well"), said("system", "late"))
     longer = (*messages, said("user", "go"), said("assistant", "yes"), said("user", "on"))
     assert turns(*longer)[: len(messages)] == turns(*messages)
+
+
+def test_a_tool_that_is_named_is_called_once_and_a_required_one_as_often_as_wanted() -> None:
+    for choice, parallel, once in (
+        (ToolChoice("named", "f"), True, True),
+        (ToolChoice("required"), True, False),
+        (ToolChoice("required"), False, True),
+    ):
+        conversation = Conversation(
+            messages=(said("user", "hi"),),
+            tools=(Tool("f"), Tool("g")),
+            tool_choice=choice,
+            parallel_tool_calls=parallel,
+        )
+        made = constraint_of(conversation)
+        assert made is not None
+        assert ("maxItems" in made.grammar) is once

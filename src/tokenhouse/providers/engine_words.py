@@ -133,11 +133,14 @@ def _tool(tool: Tool) -> ToolSpec:
 
 
 def constraint_of(conversation: Conversation) -> Constraint | None:
+    """What the answer must look like. A tool that is asked for by name is called once, as OpenAI and
+    Anthropic do; ``required`` may call several."""
     choice = conversation.tool_choice
     if conversation.tools and choice.mode in ("required", "named"):
         tools = [tool for tool in conversation.tools if choice.name in (None, tool.name)]
+        many = conversation.parallel_tool_calls and choice.mode == "required"
         try:
-            return forced_calls(tuple(map(_tool, tools)), parallel=conversation.parallel_tool_calls)
+            return forced_calls(tuple(map(_tool, tools)), parallel=many)
         except SchemaRefused as error:
             raise CallerError(str(error), param="tools", code="invalid_schema") from error
     wanted = conversation.response_format
