@@ -6,9 +6,10 @@ import asyncio
 import json
 from pathlib import Path
 
-from tests.acceptance.asking import HELLO, http
+from tests.acceptance.asking import HELLO, chat, http
 from tests.api.asgi import Client, scope
 from tests.support.house import upstream_house
+from tokenhouse import money
 
 
 async def test_a_balance_for_a_shorter_answer_lowers_max_tokens_and_says_so(tmp_path: Path) -> None:
@@ -41,6 +42,26 @@ async def test_below_256_tokens_it_is_refused_in_the_fields_words(tmp_path: Path
             "tokens, but can only afford "
         )
         assert up.requests == []
+        await running.clean()
+
+
+async def test_who_owes_is_told_so_in_dollars(tmp_path: Path) -> None:
+    async with upstream_house(tmp_path) as (running, up):
+        secret = await running.account_with(10**9)
+        account = running.keys[secret]
+        async with http(running) as client:
+            client.headers["authorization"] = f"Bearer {secret}"
+            assert (await chat(client)).status_code == 200
+            (credited,) = [p for p in await running.house.billing.postings(account) if p.amount > 0]
+            owed = (
+                await running.house.billing.reverse(credited.transfer, reason="bounced")
+            ).balance
+            refused = await chat(client)
+        assert owed < 0
+        assert refused.status_code == 402
+        message = refused.json()["error"]["message"]
+        assert f"Your free balance is -${money.usd(-owed)}." in message
+        assert len(up.requests) == 1
         await running.clean()
 
 

@@ -222,6 +222,7 @@ def test_a_free_variant_is_a_model_of_its_own(tmp_path: Path) -> None:
         (PRICED + '[server]\ndefault_model = "a/n"', 'there is no model "a/n"; did you mean "a/m"'),
         ("[plans.Pro]", "plans.Pro: a plan's name is lower-case"),
         ("[plans.free]\nmonthly_grant = 1", "plans.free.monthly_grant: expected exact US dollars"),
+        ('[plans.free]\nmonthly_grant = "1000000.01"', "more than 1000000.00 USD a month"),
         ("[plans.free]\nconcurrent_requests = 0", "plans.free.concurrent_requests: expected"),
         ("[plans]\nfree = 3", "plans.free: expected a table"),
     ],

@@ -18,6 +18,10 @@ from tokenhouse.config import (
     RouteRow,
     did_you_mean,
 )
+from tokenhouse.money import NANODOLLARS_PER_DOLLAR, usd
+
+GRANT_MAX: Final = 1_000_000 * NANODOLLARS_PER_DOLLAR
+"""Many accounts' grants of it still sum to what 64 bits hold."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*/[A-Za-z0-9][A-Za-z0-9._:-]*", re.ASCII)
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}", re.ASCII)
@@ -63,7 +67,7 @@ def read_plans(reader: Reader, tables: Mapping[str, object]) -> tuple[Plan, ...]
         plans.append(
             Plan(
                 name=name,
-                monthly_grant=read_amount(reader, row.monthly_grant, where, "monthly_grant") or 0,
+                monthly_grant=_grant(reader, row, where),
                 requests_per_minute=row.requests_per_minute,
                 tokens_per_minute=row.tokens_per_minute,
                 concurrent_requests=row.concurrent_requests,
@@ -73,6 +77,14 @@ def read_plans(reader: Reader, tables: Mapping[str, object]) -> tuple[Plan, ...]
             )
         )
     return tuple(plans)
+
+
+def _grant(reader: Reader, row: PlanRow, where: str) -> int:
+    grant = read_amount(reader, row.monthly_grant, where, "monthly_grant") or 0
+    if grant > GRANT_MAX:
+        most = f"more than {usd(GRANT_MAX)} USD a month"
+        reader.wrong(f"{where}.monthly_grant", f'"{row.monthly_grant}" is {most}')
+    return grant
 
 
 def _model(reader: Reader, row: ModelRow, where: str, *, providers: Sequence[str]) -> Model:

@@ -47,7 +47,7 @@ def refusal_error(
             return RefusedError(
                 "This request requires more credits, or fewer max_tokens. You requested up to "
                 f"{asked_tokens} tokens, but can only afford {affordable_tokens}. "
-                f"Your free balance is ${money.usd(refused.free)}.",
+                f"Your free balance is {_dollars(refused.free)}.",
                 refused,
                 status=402,
                 code="insufficient_quota",
@@ -104,6 +104,10 @@ def _capped(refused: Refused, asked_tokens: int, affordable_tokens: int) -> Refu
         code="key_cap_reached",
         param="max_tokens",
     )
+
+
+def _dollars(amount: int) -> str:
+    return f"{'-' if amount < 0 else ''}${money.usd(abs(amount))}"
 
 
 def _limited(refused: Refused) -> RefusedError:
