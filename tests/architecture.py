@@ -51,6 +51,8 @@ LIBRARIES: dict[str, set[str]] = {
     "llguidance": {"engine"},
     "mistral_common": {"engine"},
     "tiktoken": {"engine"},
+    "huggingface_hub": {"engine"},
+    "httpx2": {"engine"},
     "argon2": {"access"},
     "click": {"cli"},
     "rich": {"cli"},

@@ -28,6 +28,7 @@ from tokenhouse.engine import (
     check_v7,
     derive_tekken,
     find_tekken,
+    find_weights,
     load_tekken,
     read_header,
 )
@@ -158,13 +159,14 @@ def _engine_model(
     model: Model, settings: EngineProviderConfig, weights_dir: Path, providing: Providing
 ) -> EngineModel | str:
     """The model's engine (cold) and encoder, or why it can't run here."""
-    if model.weights is None:
-        return f'its row names no weights; set weights = "FILE.gguf" for {model.id}'
     shipped = model.weights == STARTER
-    weights = starter.weights_path() if shipped else weights_dir / model.weights
-    if not weights.is_file():
+    weights = starter.weights_path() if shipped else None
+    weights = weights or find_weights(weights_dir, model.weights, model.id)
+    if weights is None:
         # callers read this: the operator's paths are for the log and for `tokenhouse check`
-        return f"its weights are not here: put {weights.name} into the directory engine.weights_dir"
+        if model.hub is None and model.weights is None:
+            return f'its row names no weights; set weights = "FILE.gguf" for {model.id}'
+        return f"its weights are not here: run `tokenhouse pull {model.id}`, then start again"
     try:
         tokenizer = _tokenizer(model, weights)
         tekken = load_tekken(tokenizer)

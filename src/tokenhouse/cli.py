@@ -13,6 +13,7 @@ from tokenhouse.cli_house import backup, check, init, serve
 from tokenhouse.cli_keys import keys
 from tokenhouse.cli_models import count, models
 from tokenhouse.cli_plans import plans, prices
+from tokenhouse.cli_pull import pull
 from tokenhouse.cli_usage import usage
 from tokenhouse.cli_vouchers import audit, vouchers
 
@@ -33,6 +34,7 @@ from tokenhouse.cli_vouchers import audit, vouchers
         ledger,
         audit,
         models,
+        pull,
         prices,
         plans,
         chat,

@@ -213,7 +213,9 @@ def _notes(config: Config, catalogue: Catalogue) -> list[str]:
             elif weights is None:
                 notes.append(f"{model.id} names no weights: the engine can't run it")
             elif not weights.is_file():
-                notes.append(f"{model.id} can't run: put its weights at {weights}")
+                notes.append(
+                    f"{model.id} can't run: `tokenhouse pull {model.id}` fetches its weights"
+                )
     return notes
 
 
@@ -221,4 +223,8 @@ def _weights(model: Model, config: Config) -> Path | None:
     """Where the weights of an engine's model belong; None when its row names none."""
     if model.weights == STARTER:
         return weights_path()
-    return None if model.weights is None else Path(config.engine.weights_dir) / model.weights
+    from tokenhouse.engine import find_weights
+
+    directory = Path(config.engine.weights_dir)
+    found = find_weights(directory, model.weights, model.id)
+    return found or (None if model.weights is None else directory / model.weights)

@@ -10,6 +10,7 @@ import click
 
 from tokenhouse.catalogue import STARTER, Catalogue, Model
 from tokenhouse.chat import estimate_tokens
+from tokenhouse.cli_fit import fit_here, fit_rows
 from tokenhouse.cli_frame import Settings, Verb, settings_of
 from tokenhouse.cli_open import build_catalogue
 from tokenhouse.cli_output import Column, print_json, print_table
@@ -30,11 +31,16 @@ def models(settings: Settings) -> None:
     """List the catalogue.
 
     Ids, context lengths, prices in dollars per million tokens (and what they say beside input and
-    output), and where each model runs.
+    output), where each model runs; for weights that run here, their size and whether they fit in
+    this machine's memory (`tokenhouse pull` fetches them).
     """
-    catalogue = build_catalogue(settings.load())
+    config = settings.load()
+    catalogue = build_catalogue(config)
     if settings.as_json:
-        print_json([asdict(row) for row in catalogue.rows])
+        by_id = {model.id: model for model in catalogue.models}
+        print_json(
+            [{**asdict(row), "local": _local(by_id[row.id], config)} for row in catalogue.rows]
+        )
         return
     beside = any(price_cells(model.price)[2] for model in catalogue.models)
     columns = (
@@ -44,8 +50,10 @@ def models(settings: Settings) -> None:
         Column("output", number=True),
         *((Column("beside"),) if beside else ()),
         Column("runs at"),
+        Column("here"),
+        Column("fits"),
     )
-    rows = [_line(model, beside=beside) for model in catalogue.models]
+    rows = [_line(model, config, beside=beside) for model in catalogue.models]
     print_table(
         columns, rows, empty="the catalogue is empty; give it [[models]] in tokenhouse.toml"
     )
@@ -81,11 +89,40 @@ def count(settings: Settings, file: Path | None, name: str | None) -> None:
         print(f"{tokens} (estimated: the tokenizer of {model.id} is not here)")
 
 
-def _line(model: Model, *, beside: bool) -> tuple[str, ...]:
+def _line(model: Model, config: Config, *, beside: bool) -> tuple[str, ...]:
     into, out, more = price_cells(model.price)
     places = dict.fromkeys(route.provider for route in model.routes)
     cells = (model.id, str(model.context_length), into, out, *((more,) if beside else ()))
-    return (*cells, ", ".join(places) or "nowhere")
+    return (*cells, ", ".join(places) or "nowhere", *_here(model, config))
+
+
+def _here(model: Model, config: Config) -> tuple[str, str]:
+    """→ (the size of its weights on this machine, whether they fit)"""
+    from tokenhouse.engine import gib
+
+    if not _runs_here(model, config):
+        return "", ""
+    found = fit_here(config, model)
+    if found is None:
+        return "no", ""
+    _, size, fit = found
+    if fit is None:
+        return gib(size), "broken file"
+    return gib(size), {True: "yes", False: "no", None: "unknown"}[fit.fits]
+
+
+def _local(model: Model, config: Config) -> dict[str, object] | None:
+    """The same for JSON; None where the weights aren't here."""
+    found = fit_here(config, model) if _runs_here(model, config) else None
+    if found is None:
+        return None
+    file, size, fit = found
+    return {"file": str(file), "bytes": size, "fit": None if fit is None else fit_rows(fit)}
+
+
+def _runs_here(model: Model, config: Config) -> bool:
+    kinds = {provider.name: provider.kind for provider in config.providers}
+    return any(kinds.get(route.provider) == "engine" for route in model.routes)
 
 
 def _text(file: Path | None) -> str:

@@ -5,12 +5,12 @@ import pytest
 from tests.cli.conftest import Cli
 from tokenhouse.chat import estimate_tokens
 from tokenhouse.engine import load_tekken
-from tokenhouse.starter import tokenizer_path
+from tokenhouse.starter import tokenizer_path, weights_path
 
 
 def test_models_lists_ids_and_prices(cli: Cli) -> None:
     head, *lines = cli("models").out.splitlines()
-    assert head.split() == ["model", "context", "input", "output", "runs", "at"]
+    assert head.split() == ["model", "context", "input", "output", "runs", "at", "here", "fits"]
     shown = {line.split()[0]: line.split()[1:] for line in lines}
     assert shown["mistralai/mistral-small-3.1-24b-instruct"][:3] == ["131072", "$0.35", "$0.56"]
 
@@ -20,6 +20,8 @@ def test_models_as_json_are_the_rows_of_the_api(cli: Cli) -> None:
     row = rows["mistralai/mistral-small-3.1-24b-instruct"]
     assert row["pricing"]["prompt"] == "0.00000035"
     assert row["context_length"] == 131072
+    assert row["local"] is None
+    assert rows["tokenhouse/starter"]["local"]["bytes"] == weights_path().stat().st_size
 
 
 @pytest.mark.parametrize("text", ["", "Hello, house!", "नमस्ते दुनिया\n", "[INST] x [/INST]"])

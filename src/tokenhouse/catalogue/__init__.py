@@ -20,6 +20,7 @@ from tokenhouse.catalogue.rows import Architecture, PricingTier, Row, TopProvide
 from tokenhouse.catalogue.values import (
     FREE_VARIANT,
     STARTER,
+    HubSource,
     Model,
     Offer,
     Plan,
@@ -36,6 +37,7 @@ __all__ = [
     "Architecture",
     "Catalogue",
     "Ceiling",
+    "HubSource",
     "Model",
     "Offer",
     "Plan",

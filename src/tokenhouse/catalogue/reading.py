@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from types import MappingProxyType
 from typing import Final
 
 from tokenhouse.catalogue.reading_prices import read_amount, read_price
-from tokenhouse.catalogue.values import FREE_VARIANT, STARTER, Model, Plan, Route
+from tokenhouse.catalogue.values import FREE_VARIANT, STARTER, HubSource, Model, Plan, Route
 from tokenhouse.chat import Sampling
 from tokenhouse.config import (
     DefaultsRow,
+    HubRow,
     ModelRow,
     PlanRow,
     Reader,
@@ -25,6 +27,8 @@ GRANT_MAX: Final = 1_000_000 * NANODOLLARS_PER_DOLLAR
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*/[A-Za-z0-9][A-Za-z0-9._:-]*", re.ASCII)
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}", re.ASCII)
+_REPO = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 _PLAN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _MODALITIES: Final = ("text", "image", "audio", "file", "video")
 _CAPABILITIES: Final = ("streaming", "tools", "json", "reasoning", "logprobs")
@@ -123,6 +127,7 @@ def _model(reader: Reader, row: ModelRow, where: str, *, providers: Sequence[str
         image_tokens=row.image_tokens,
         system_prompt=row.system_prompt or None,
         weights=row.weights or None,
+        hub=_hub(reader, row, where),
         price=read_price(reader, row, where),
         routes=_routes(reader, row, where, providers=providers),
     )
@@ -140,6 +145,26 @@ def _defaults(reader: Reader, row: ModelRow, where: str) -> Sampling:
         return Sampling()
     written = reader.section(DefaultsRow, row.defaults, f"{where}.defaults")
     return Sampling(**{field.name: getattr(written, field.name) for field in fields(DefaultsRow)})
+
+
+def _hub(reader: Reader, row: ModelRow, where: str) -> HubSource | None:
+    if row.hub is None:
+        return None
+    written = reader.section(HubRow, row.hub, f"{where}.hub")
+    if _REPO.fullmatch(written.repo) is None:
+        reader.wrong(f"{where}.hub.repo", "expected owner/repository")
+    hashes: dict[str, str] = {}
+    for name, value in (written.sha256 or {}).items():
+        if isinstance(value, str) and _SHA256.fullmatch(value):
+            hashes[name] = value.lower()
+        else:
+            reader.wrong(f"{where}.hub.sha256.{name}", "expected 64 hexadecimal digits")
+    return HubSource(
+        repo=written.repo,
+        revision=written.revision or None,
+        projector=written.projector or None,
+        sha256=MappingProxyType(hashes),
+    )
 
 
 def _routes(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import cast
@@ -114,6 +114,17 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HubSource:
+    """Where a model's weights are fetched from. ``sha256``: file name → what it must be; None: as it
+    comes."""
+
+    repo: str
+    revision: str | None = None
+    projector: str | None = None
+    sha256: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A catalogue entry; ``id`` is ``author/slug``. Lengths and ``*_tokens`` are tokens.
 
@@ -141,6 +152,7 @@ class Model:
     image_tokens: int = 0
     system_prompt: str | None = None
     weights: str | None = None
+    hub: HubSource | None = None
     price: Price | None = None
     routes: tuple[Route, ...] = ()
     shipped: bool = False

@@ -7,7 +7,15 @@ tables of models and plans mean: it keeps them as they are written, and knows th
 
 from tokenhouse.config.fields import ConfigError, Reader, Secret, did_you_mean
 from tokenhouse.config.load import Config, Network, load
-from tokenhouse.config.rows import DefaultsRow, ModelRow, PlanRow, PriceRow, RouteRow, TierRow
+from tokenhouse.config.rows import (
+    DefaultsRow,
+    HubRow,
+    ModelRow,
+    PlanRow,
+    PriceRow,
+    RouteRow,
+    TierRow,
+)
 from tokenhouse.config.sections import (
     CatalogueConfig,
     EngineConfig,
@@ -29,6 +37,7 @@ __all__ = [
     "DefaultsRow",
     "EngineConfig",
     "EngineProviderConfig",
+    "HubRow",
     "Entry",
     "ModelRow",
     "Network",

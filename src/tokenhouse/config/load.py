@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import cast
 from urllib.parse import urlsplit
 
-from tokenhouse.config.fields import ConfigError, Reader, did_you_mean
+from tokenhouse.config.fields import ConfigError, Reader, Secret, did_you_mean
 from tokenhouse.config.sections import (
     CatalogueConfig,
     EngineConfig,
@@ -28,6 +28,7 @@ from tokenhouse.config.sections import (
 
 FILE_NAME = "tokenhouse.toml"
 LOCAL_PROVIDER = "local"
+HUB = "https://huggingface.co"
 _SECTIONS = (
     "server", "store", "site", "routing", "engine", "catalogue", "providers", "models", "plans",
 )  # fmt: skip
@@ -92,9 +93,7 @@ def load(
         path=file,
         data_dir=data,
         store=_store(reader, config.store, data),
-        engine=replace(
-            config.engine, weights_dir=str(data / (config.engine.weights_dir or "weights"))
-        ),
+        engine=_engine(config.engine, data, env),
         network=_network(env),
     )
     _check(reader, config)
@@ -216,6 +215,16 @@ def _store(reader: Reader, store: StoreConfig, data: Path) -> StoreConfig:
     return replace(store, url=url)
 
 
+def _engine(engine: EngineConfig, data: Path, env: Mapping[str, str]) -> EngineConfig:
+    token = env.get("HF_TOKEN", "")
+    return replace(
+        engine,
+        weights_dir=str(data / (engine.weights_dir or "weights")),
+        hub=(engine.hub or env.get("HF_ENDPOINT") or HUB).rstrip("/"),
+        hub_token=engine.hub_token or (Secret(token, "env:HF_TOKEN") if token else None),
+    )
+
+
 def _network(env: Mapping[str, str]) -> Network:
     def said(name: str) -> str:
         return env.get(name.lower()) or env.get(name) or ""
@@ -231,6 +240,8 @@ def _check(reader: Reader, config: Config) -> None:
     """What several keys say together."""
     if not _is_url(config.server.public_url, ("http", "https")):
         reader.wrong("server.public_url", "expected an address like https://api.example.com")
+    if not _is_url(config.engine.hub, ("http", "https")):
+        reader.wrong("engine.hub", "expected an address like https://huggingface.co")
     if config.server.workers == 1:
         return
     if config.store.url.startswith("sqlite:"):

@@ -72,6 +72,14 @@ class ModelRow:
     weights: Annotated[
         str, Key('For engines: a GGUF file in the weights directory; "starter": the one shipped.')
     ] = ""
+    hub: Annotated[
+        Mapping[str, object] | None,
+        Key(
+            "Where `tokenhouse pull` finds its weights.",
+            form="table",
+            shown='{ repo = "owner/repository-GGUF" }',
+        ),
+    ] = None
     price: Annotated[
         Mapping[str, object] | None,
         Key(
@@ -88,6 +96,25 @@ class ModelRow:
             shown='[ { provider = "upstream1", model = "m", priority = 0, weight = 1 } ]',
         ),
     ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubRow:
+    """``models.hub``: a repository of GGUF files."""
+
+    repo: Annotated[str, Key("owner/repository on the hub (engine.hub).")] = ""
+    revision: Annotated[str, Key("A commit, tag or branch. Default: its main branch.")] = ""
+    projector: Annotated[
+        str, Key("The file that reads images. Default: the repository's best one, if any.")
+    ] = ""
+    sha256: Annotated[
+        Mapping[str, object] | None,
+        Key(
+            "File name to the SHA-256 that it must have. Default: as the hub says.",
+            form="table",
+            shown='{ "FILE.gguf" = "64 hexadecimal digits" }',
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -154,11 +154,27 @@ class RoutingConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
-    """``[engine]``: what all engine processes of this house share. ``weights_dir`` is resolved."""
+    """``[engine]``: what all engine processes of this house share. ``weights_dir`` and ``hub`` are
+    resolved."""
 
     weights_dir: Annotated[
         str, Key("Where weights lie. Default: in the data directory.", shown='"weights"')
     ] = ""
+    hub: Annotated[
+        str,
+        Key(
+            "Where `tokenhouse pull` asks for weights. Default: $HF_ENDPOINT, else Hugging Face.",
+            shown='"https://huggingface.co"',
+        ),
+    ] = ""
+    hub_token: Annotated[
+        Secret | None,
+        Key(
+            "Who asks, for repositories that want to know. Default: $HF_TOKEN, else none.",
+            form="secret",
+            shown='"env:HF_TOKEN"',
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

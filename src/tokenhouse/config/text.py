@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from tokenhouse.config.fields import Declared, declared, toml
-from tokenhouse.config.rows import DefaultsRow, ModelRow, PlanRow, PriceRow, RouteRow, TierRow
+from tokenhouse.config.rows import (
+    DefaultsRow,
+    HubRow,
+    ModelRow,
+    PlanRow,
+    PriceRow,
+    RouteRow,
+    TierRow,
+)
 from tokenhouse.config.sections import (
     CatalogueConfig,
     EngineConfig,
@@ -92,6 +100,7 @@ _PARTS: Final = (
         "and tiers = [ { above = 200000, input = …, output = … } ] for longer prompts.",
         example=True,
     ),
+    _Part("", "models.hub", HubRow, "", inside=True),
     _Part("", "models.price", PriceRow, "", inside=True),
     _Part("", "models.price.tiers", TierRow, "", inside=True),
     _Part("", "models.routes", RouteRow, "", inside=True),

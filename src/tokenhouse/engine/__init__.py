@@ -1,9 +1,9 @@
 """The engine: llama.cpp in a child process behind a small door.
 
 It knows token ids, slots, memory and time; prompts and constraints of the model's format; how a
-process is kept alive. It refuses to know who asks, what it costs, and HTTP: it says on which
-socket and with which key `POST /completion` is answered, which bytes to send and what the bytes
-that come back mean. The steps of one request:
+process is kept alive; where weights come from, and whether they fit. It refuses to know who asks,
+what it costs, and HTTP for answers: it says on which socket and with which key `POST /completion`
+is answered, which bytes to send and what the bytes that come back mean. The steps of one request:
 
     await engine.wait_ready(timeout_s)
     ids = await encoder.encode(v7_pieces(conversation))
@@ -34,21 +34,34 @@ from .encoder import Encoder, find_tekken, load_tekken
 from .errors import (
     BadConversation,
     ContextTooLong,
+    DiskShort,
     EngineBusy,
     EngineDown,
     EngineError,
     EngineFault,
     EngineMissing,
+    HubRefused,
+    HubUnreachable,
     LoadFailed,
     MemoryShort,
+    NotOnHub,
+    PullError,
     RequestRefused,
     SchemaRefused,
     WeightsError,
+    WrongHash,
+    gib,
 )
+from .fetch import FetchProgress, check_disk
+from .fit import Fit, fit, memory_bandwidth, tokens_per_second
 from .gguf import GgufHeader, read_header
+from .hub import HUB, Hub, RemoteFile
+from .memory import bytes_available
+from .projector import Projector, mend_activation, read_projector
+from .pull import Item, Plan, Wanted, carry_out, plan_pull, smaller
 from .supervisor import Engine, EngineSettings, ModelSpec, State
 from .tekken import Tekken
-from .template import check_v7, v7_pieces
+from .template import FORMATS, check_v7, v7_pieces
 from .tool_calls import (
     ArgumentsDelta,
     CallEnd,
@@ -58,6 +71,7 @@ from .tool_calls import (
     TextDelta,
     ToolCallReader,
 )
+from .weights import Pulled, find_projector, find_weights, read_pulled, write_pulled
 
 __all__ = [
     "ArgumentsDelta",
@@ -71,6 +85,7 @@ __all__ = [
     "Constraint",
     "ContextTooLong",
     "Conversation",
+    "DiskShort",
     "Done",
     "Encoder",
     "Engine",
@@ -80,16 +95,30 @@ __all__ = [
     "EngineFault",
     "EngineMissing",
     "EngineSettings",
+    "FORMATS",
+    "FetchProgress",
+    "Fit",
     "GgufHeader",
+    "HUB",
+    "Hub",
+    "HubRefused",
+    "HubUnreachable",
+    "Item",
     "LoadFailed",
     "Logprob",
     "Malformed",
     "MemoryShort",
     "ModelSpec",
+    "NotOnHub",
     "PATH",
     "Piece",
+    "Plan",
     "Pool",
     "Progress",
+    "Projector",
+    "PullError",
+    "Pulled",
+    "RemoteFile",
     "RequestRefused",
     "Reservation",
     "Sampling",
@@ -100,18 +129,35 @@ __all__ = [
     "ToolCallReader",
     "ToolSpec",
     "Turn",
+    "Wanted",
     "WeightsError",
+    "WrongHash",
     "allowed_calls",
+    "bytes_available",
+    "carry_out",
+    "check_disk",
     "check_v7",
     "completion_body",
     "derive_tekken",
+    "find_projector",
     "find_tekken",
+    "find_weights",
+    "fit",
     "forced_calls",
+    "gib",
     "json_object",
     "json_schema",
     "load_tekken",
+    "memory_bandwidth",
+    "mend_activation",
+    "plan_pull",
     "read_chunk",
     "read_error",
     "read_header",
+    "read_projector",
+    "read_pulled",
+    "smaller",
+    "tokens_per_second",
     "v7_pieces",
+    "write_pulled",
 ]

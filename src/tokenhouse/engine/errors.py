@@ -46,6 +46,51 @@ class LoadFailed(EngineError):
     """llama.cpp refused the model; the reason carries the last lines that it wrote."""
 
 
+class PullError(EngineError):
+    """Weights could not be fetched."""
+
+
+class NotOnHub(PullError):
+    """The repository, revision or file does not exist there."""
+
+
+class HubRefused(PullError):
+    """The hub wants to know who asks, or refuses who asked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            reason,
+            "accept its terms in a browser, then set engine.hub_token or $HF_TOKEN to a token of "
+            "yours; or pull a repository that is open",
+        )
+
+
+class HubUnreachable(PullError):
+    """No answer, or the connection broke again and again. What came stays, to go on from."""
+
+
+class DiskShort(PullError):
+    """The disk has no room. `need` and `available` are bytes."""
+
+    def __init__(self, need: int, available: int, where: str) -> None:
+        self.need = need
+        self.available = available
+        super().__init__(
+            f"{gib(need)} are to be fetched and {gib(available)} are free at {where}",
+            "free some space, or set engine.weights_dir to a larger disk",
+        )
+
+
+class WrongHash(PullError):
+    """The bytes are not those that were promised; they are thrown away."""
+
+    def __init__(self, name: str, expected: str, found: str) -> None:
+        super().__init__(
+            f"{name} has the SHA-256 {found}, not {expected}, and was thrown away",
+            "pull again; if it stays so, the file is not what its row or its hub says",
+        )
+
+
 class EngineDown(EngineError):
     """Not ready: loading, restarting, stopped, or lost while it answered. Trying again can help."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -82,6 +82,54 @@ def read_header(path: Path) -> GgufHeader:
         raise _broken(path, f"its header cannot be read: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The metadata at the start of a file. `places`: key → offsets of its name and of its value.
+
+    `whole` is False where the bytes ended first; an array that they cut has its length only.
+    """
+
+    values: dict[str, Value]
+    lengths: dict[str, int]
+    places: dict[str, tuple[int, int]]
+    whole: bool
+
+    def header(self, path: Path, file_bytes: int) -> GgufHeader:
+        """The header of a file that is not here yet (`path` is its name, for messages).
+
+        Raises WeightsError when these bytes don't describe a language model.
+        """
+        values = {key: value for key, value in self.values.items() if key != "split.count"}
+        try:
+            return _header(path, file_bytes, values, self.lengths)
+        except _Malformed as error:
+            raise _broken(path, f"its header cannot be read: {error}") from error
+
+
+def peek(head: bytes, path: Path) -> Facts:
+    """Read as much of the metadata as the first bytes of a file hold.
+
+    Raises WeightsError when they are no GGUF's.
+    """
+    if head[:4] != b"GGUF":
+        raise WeightsError(f"{path} is not a GGUF file", "give a .gguf file")
+    facts = Facts({}, {}, {}, True)
+    reader = _Reader(head)
+    try:
+        for key, kind in _keys(reader):
+            facts.places[key] = reader.at - 4 - len(key.encode()), reader.at
+            if kind == _ARRAY:
+                _, facts.lengths[key] = struct.unpack_from("<IQ", head, reader.at)
+                facts.lengths[key], facts.values[key] = reader.array()
+            else:
+                facts.values[key] = reader.value(kind)
+    except _UNREADABLE as error:
+        if isinstance(error, _Unknown):
+            raise _broken(path, f"its header cannot be read: {error}") from error
+        return replace(facts, whole=False)
+    return facts
+
+
 def read_vocabulary(path: Path) -> tuple[list[str], list[int]]:
     """→ (tokens as llama.cpp writes them, their types; both by id, empty when there are none).
 
@@ -130,6 +178,10 @@ def _head(path: Path) -> tuple[int, bytes]:
 
 class _Malformed(Exception):
     pass
+
+
+class _Unknown(_Malformed):
+    """Not cut off: written in a way that is not known here."""
 
 
 _UNREADABLE: Final = (struct.error, OverflowError, UnicodeDecodeError, _Malformed)
@@ -195,7 +247,7 @@ class _Reader:
             return self.string()
         code = _SCALARS.get(kind)
         if code is None:
-            raise _Malformed(f"unknown value type {kind}")
+            raise _Unknown(f"unknown value type {kind}")
         return self.number(code)
 
     def array(self) -> tuple[int, Value]:
@@ -208,7 +260,7 @@ class _Reader:
             return count, None
         code = _SCALARS.get(kind)
         if code is None:
-            raise _Malformed(f"unknown array type {kind}")
+            raise _Unknown(f"unknown array type {kind}")
         width = struct.calcsize("<" + code)
         if count > _KEPT_ARRAY:
             self.skip(count * width)
@@ -241,9 +293,9 @@ def _keys(reader: _Reader) -> Iterator[tuple[str, int]]:
     """Each metadata key and its value's type; the taker reads the value."""
     version, tensors, keys = reader.number("I"), reader.number("Q"), reader.number("Q")
     if version not in (2, 3):
-        raise _Malformed(f"GGUF version {version} is not supported")
+        raise _Unknown(f"GGUF version {version} is not supported")
     if keys > KEYS_LIMIT or tensors > TENSORS_LIMIT:
-        raise _Malformed(f"{keys} keys and {tensors} tensors are too many")
+        raise _Unknown(f"{keys} keys and {tensors} tensors are too many")
     reader.tensors = tensors
     for _ in range(keys):
         yield reader.string(), reader.number("I")

@@ -48,6 +48,10 @@ _FOLLOWERS: Final[Mapping[Role, tuple[Role, ...]]] = {
 }
 
 
+FORMATS: Final = ("tekken-v7",)
+"""Tokenizers, as a model's row names them, whose prompts this engine writes."""
+
+
 def check_v7(tekken: Tekken, header: GgufHeader | None = None) -> None:
     """Raise WeightsError unless the tokenizer is v7's, and of the size of these weights."""
     wrong = [name for name, i in CONTROL.items() if tekken.specials.get(name) != i]
