@@ -67,8 +67,8 @@ def test_the_commented_default_equals_the_defaults_and_names_every_key(tmp_path:
 
 def test_the_commented_default_holds_when_every_line_of_it_is_uncommented(tmp_path: Path) -> None:
     text = re.sub(r"(?m)^#(?! )", "", commented_default())
-    made = read(tmp_path, text, {"UPSTREAM1_KEY": "k"})
-    plain = load(default_data_dir=tmp_path / "data", environ={})
+    made = read(tmp_path, text, {"UPSTREAM1_KEY": "k", "HF_TOKEN": "t"})
+    plain = load(default_data_dir=tmp_path / "data", environ={"HF_TOKEN": "t"})
     for name in ("server", "store", "site", "routing", "engine", "catalogue"):
         assert getattr(made, name) == getattr(plain, name)
     assert [provider.name for provider in made.providers] == ["local", "upstream1", "trial"]
@@ -253,3 +253,17 @@ def test_proxies_and_certificates_are_values(tmp_path: Path) -> None:
     assert (network.https_proxy, network.no_proxy) == ("http://p:1", "a,b")
     assert network.ssl_cert_file == "/ca.pem"
     assert "p:1" not in repr(network)
+
+
+def test_the_hub_is_the_files_else_the_environments_else_hugging_face(tmp_path: Path) -> None:
+    said = {"HF_ENDPOINT": "https://mirror.example/", "HF_TOKEN": "t"}
+    assert read(tmp_path, "").engine.hub == "https://huggingface.co"
+    mirror = read(tmp_path, "", said).engine
+    assert mirror.hub == "https://mirror.example"
+    assert mirror.hub_token is not None
+    assert mirror.hub_token.reveal() == "t"
+    assert repr(mirror.hub_token) == "Secret(env:HF_TOKEN)"
+    own = read(tmp_path, '[engine]\nhub = "http://127.0.0.1:9/"\n', said).engine
+    assert own.hub == "http://127.0.0.1:9"
+    with pytest.raises(config.ConfigError, match=r"engine\.hub"):
+        read(tmp_path, '[engine]\nhub = "huggingface.co"\n')

@@ -13,6 +13,7 @@ from tokenhouse.errors import CallerError, HouseError
 
 MISTRAL = "mistralai/mistral-small-3.1-24b-instruct"
 STARTER = "tokenhouse/starter"
+SIBLINGS = ["mistralai/mistral-small-3.2-24b-instruct", "mistralai/ministral-3-3b-instruct"]
 TEMPLATE = "Guide of {site} at {url}; {not} a word.\n{models}"
 FREE = '[[models]]\nid = "a/free"\nfree = true\n'
 PRICED = '[[models]]\nid = "a/m"\nprice = { input = "1", output = "2" }\n'
@@ -33,7 +34,7 @@ def mistakes(tmp_path: Path, text: str) -> str:
 
 def test_the_shipped_rows_say_what_the_page_says(tmp_path: Path) -> None:
     catalogue = build(tmp_path)
-    assert [model.id for model in catalogue.models] == [MISTRAL, STARTER]
+    assert [model.id for model in catalogue.models] == [MISTRAL, *SIBLINGS, STARTER]
     offer = catalogue.offer(MISTRAL)
     model = offer.model
     assert (offer.price.input, offer.price.output) == (350_000, 560_000)
@@ -99,11 +100,38 @@ def test_a_free_model_says_so_and_costs_nothing(tmp_path: Path) -> None:
     assert build(tmp_path, zero).offer("a/free").price == offer.price
 
 
+def test_each_shipped_model_but_the_starter_says_where_its_weights_are(tmp_path: Path) -> None:
+    for model in build(tmp_path).models:
+        if model.id == STARTER:
+            assert model.hub is None
+        else:
+            assert model.hub is not None
+            assert model.hub.repo.endswith("-GGUF")
+            assert model.weights is not None
+            assert "-Q4_K_M." in model.weights
+            assert model.hub.projector is not None
+        assert (model.price is None) == (model.id in SIBLINGS)
+
+
+@pytest.mark.parametrize(
+    ("hub", "mistake"),
+    [
+        ('{ repo = "alone" }', "models[0].hub.repo: expected owner/repository"),
+        ('{ repo = "a/b", sha256 = { "x.gguf" = "12" } }', "64 hexadecimal digits"),
+        ('{ repo = "a/b", comit = "x" }', "models[0].hub.comit"),
+    ],
+)
+def test_a_mistake_in_a_hub_is_named(tmp_path: Path, hub: str, mistake: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(tmp_path, f'[[models]]\nid = "a/b"\nfree = true\nhub = {hub}\n')
+    assert mistake in str(caught.value)
+
+
 def test_a_row_of_the_same_id_replaces_the_shipped_one(tmp_path: Path) -> None:
     catalogue = build(
         tmp_path, f'[[models]]\nid = "{STARTER}"\nprice = {{ input = "1", output = "2" }}\n'
     )
-    assert [model.id for model in catalogue.models] == [STARTER, MISTRAL]
+    assert [model.id for model in catalogue.models] == [STARTER, MISTRAL, *SIBLINGS]
     assert catalogue.offer(STARTER).price.input == 1_000_000
     assert not catalogue.resolve(STARTER).shipped
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -54,7 +54,7 @@ class FakeHub:
 
 
 @contextmanager
-def serve_hub() -> Iterator[FakeHub]:
+def serve_hub() -> Generator[FakeHub]:
     """A hub that listens until the block ends."""
     hub = FakeHub()
 

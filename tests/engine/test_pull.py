@@ -81,7 +81,11 @@ def test_a_repository_gives_the_usual_weights_and_the_best_projector(
         sum(len(far.files[REPO][n]) for n in (Q4, EYES)),
     )
     assert list(tmp_path.iterdir()) == []
-    weights, eyes = carry_out(hub, plan, lambda *said: seen.append(said))
+
+    def report(name: str, done: int, total: int | None) -> None:
+        seen.append((name, done, total))
+
+    weights, eyes = carry_out(hub, plan, report)
     assert (tmp_path / Q4).read_bytes() == far.files[REPO][Q4]
     assert (tmp_path / EYES).read_bytes() == far.files[REPO][EYES]
     assert weights.sha256 == hashlib.sha256(far.files[REPO][Q4]).hexdigest()

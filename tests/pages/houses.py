@@ -67,6 +67,8 @@ routes = [ { provider = "fake" } ]
 requests_per_minute = 600
 """
 MODELS = (
+    "mistralai/mistral-small-3.2-24b-instruct",
+    "mistralai/ministral-3-3b-instruct",
     "acme/echo",
     "acme/gift:free",
     "forge/known-only",

@@ -58,21 +58,21 @@ async def test_the_catalogue_is_searched_as_one_types(tmp_path: Path) -> None:
             page = visit.page
             await visit.to(running.url + "/models")
             cards = page.locator("#results .card")
-            assert await cards.count() == 5
+            assert await cards.count() == 7
             await page.get_by_label("Search").press_sequentially("echo")
-            await page.get_by_text("1 model of 5").wait_for()
+            await page.get_by_text("1 model of 7").wait_for()
             assert await cards.count() == 1
             assert page.url.endswith("/models?q=echo")
             await page.get_by_label("Search").fill("")
             await page.get_by_label("Open weights").check()
             await page.get_by_label("Reasoning").check()
             await page.wait_for_url("**/models?capability=reasoning&open=1")
-            await page.get_by_text("1 model of 5").wait_for()
+            await page.get_by_text("1 model of 7").wait_for()
             await page.reload()
             assert await cards.count() == 1
             assert await page.get_by_label("Reasoning").is_checked()
             await page.get_by_role("link", name="Clear").click()
-            await page.get_by_text("5 models").wait_for()
+            await page.get_by_text("7 models").wait_for()
             assert visit.wrong == []
 
 
@@ -83,7 +83,7 @@ async def test_the_catalogue_works_without_a_script(tmp_path: Path) -> None:
             await page.goto(running.url + "/models")
             await page.get_by_label("Search").fill("echo")
             await page.get_by_role("button", name="Show").click()
-            await page.get_by_text("1 model of 5").wait_for()
+            await page.get_by_text("1 model of 7").wait_for()
             await page.get_by_role("link", name="Acme: Echo").click()
             for words in (
                 "from anthropic import Anthropic",

@@ -112,4 +112,4 @@ async def test_the_form_shows_what_was_asked_and_works_without_a_script(tmp_path
         assert {*SORTS, *(value for value, _ in CONTEXTS), *(value for value, _ in PRICES)} <= (
             offered
         )
-        assert "1 model of 5" in html
+        assert "1 model of 7" in html
