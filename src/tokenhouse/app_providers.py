@@ -164,9 +164,13 @@ def _engine_model(
     weights = weights or find_weights(weights_dir, model.weights, model.id)
     if weights is None:
         # callers read this: the operator's paths are for the log and for `tokenhouse check`
-        if model.hub is None and model.weights is None:
+        if model.hub is not None:
+            return f"its weights are not here: run `tokenhouse pull {model.id}`, then start again"
+        if model.weights is None:
             return f'its row names no weights; set weights = "FILE.gguf" for {model.id}'
-        return f"its weights are not here: run `tokenhouse pull {model.id}`, then start again"
+        return (
+            f"its weights are not here: put {model.weights} into the directory engine.weights_dir"
+        )
     try:
         tokenizer = _tokenizer(model, weights)
         tekken = load_tekken(tokenizer)

@@ -213,9 +213,8 @@ def _notes(config: Config, catalogue: Catalogue) -> list[str]:
             elif weights is None:
                 notes.append(f"{model.id} names no weights: the engine can't run it")
             elif not weights.is_file():
-                notes.append(
-                    f"{model.id} can't run: `tokenhouse pull {model.id}` fetches its weights"
-                )
+                pull = f"`tokenhouse pull {model.id}`, or " if model.hub is not None else ""
+                notes.append(f"{model.id} can't run: {pull}put its weights at {weights}")
     return notes
 
 

@@ -34,7 +34,7 @@ def test_words_that_are_no_text_are_wrong_usage_and_leave_no_traceback(cli: Cli)
 def test_the_verbs_are_those_that_are_promised() -> None:
     assert {verb for verb in VERBS if len(verb) == 1} == {
         *(("serve",), ("init",), ("check",), ("accounts",), ("keys",), ("credit",), ("usage",)),
-        *(("ledger",), ("models",), ("chat",), ("count",), ("backup",)),
+        *(("ledger",), ("models",), ("pull",), ("chat",), ("count",), ("backup",)),
         *(("plans",), ("prices",), ("vouchers",), ("receipts",), ("audit",)),
     }
     assert {verb for verb in VERBS if len(verb) == 2} == {
