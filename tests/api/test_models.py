@@ -141,3 +141,8 @@ async def test_who_asks_in_a_wrong_way_is_told_the_right_ones(running: Running) 
     ):
         client = await get(running, path, "DELETE")
         assert (client.status, client.header("allow")) == (405, wanted)
+
+
+async def test_a_cache_is_told_that_the_shape_follows_the_version_header(running: Running) -> None:
+    for path in ("/v1/models", "/v1/models/acme/m1", "/v1/models/nobody"):
+        assert (await get(running, path)).header("vary") == "anthropic-version"

@@ -48,7 +48,9 @@ def test_tools_become_grammars_and_their_schemas_are_held_to_the_same_rule() -> 
     assert "maxItems" in forced_calls([tool], parallel=False).grammar
     assert "TEXT (<[9]> calls)?" in allowed_calls([tool, ToolSpec("g", {})]).grammar
     with pytest.raises(SchemaRefused, match="uniqueItems"):
-        forced_calls([ToolSpec("f", {"type": "array", "uniqueItems": True})])
+        forced_calls([ToolSpec("f", {"properties": {"a": {"type": "array", "uniqueItems": True}}})])
+    with pytest.raises(SchemaRefused, match="'f' are no object"):
+        forced_calls([ToolSpec("f", {"type": "array"})])
     with pytest.raises(SchemaRefused, match="no tool"):
         forced_calls([])
 

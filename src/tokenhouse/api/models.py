@@ -26,6 +26,8 @@ from tokenhouse.relay import not_allowed
 PAGE_DEFAULT: Final = 20
 PAGE_MOST: Final = 1000
 _FOUND_BY_CLAUDE_CODE: Final = ("claude", "anthropic")
+_VARY: Final = (b"vary", b"anthropic-version")
+"""The two shapes are of one address."""
 
 
 class Models:
@@ -111,7 +113,7 @@ class Models:
 
     def _respond(self, send: Send) -> tuple[str, Respond]:
         request_id = ids.new(ids.REQUEST, self._clock.now_ms())
-        return request_id, Respond(send, id_headers(request_id))
+        return request_id, Respond(send, [*id_headers(request_id), _VARY])
 
 
 def anthropic_infos(model: Model) -> Iterator[dict[str, Any]]:

@@ -82,6 +82,9 @@ def _calls_grammar(start: str, tools: Sequence[ToolSpec], *, parallel: bool) -> 
 def _call_schema(place: int, tool: ToolSpec) -> dict[str, object]:
     """The arguments are a schema with a name of its own: its references (``#/$defs/…``) point into
     it, not into the list of calls around it."""
+    kind = tool.parameters.get("type", "object")
+    if kind != "object":
+        raise SchemaRefused(f"the parameters of {tool.name!r} are no object (type)", "type")
     arguments = {"type": "object"} | {**tool.parameters, "$id": f"urn:tokenhouse:tool:{place}"}
     return {
         "type": "object",
