@@ -50,7 +50,7 @@ def test_a_credit_is_reversed_once_and_the_ledger_stays_right(cli: Cli) -> None:
     credited = cli("credit", "ada", "5", "--json").json
     back = cli("ledger", "reverse", credited["id"], "--reason", "bounced", "--json").json
     assert back["balance"] == 0
-    assert cli("ledger", "reverse", "pst_unknown", "--reason", "x", code=1).err
+    assert cli("ledger", "reverse", "pst_unknown", "--reason", "x", code=5).err
     assert cli("ledger", "verify", "--json").json == {"ok": True, "open_holds": 0, "errors": []}
     assert cli("ledger", "verify").out.startswith("ok")
 

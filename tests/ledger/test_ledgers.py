@@ -20,6 +20,7 @@ from tokenhouse.ledger import (
     NotEnough,
     Released,
     Settled,
+    Unknown,
 )
 from tokenhouse.store import SqliteStore
 
@@ -202,7 +203,7 @@ async def test_a_reversal_happens_once_and_may_go_below_zero_and_then_nothing_is
     assert (await ledger.reverse("c-a", reason="charged back", at_ms=NOW)).replayed
     with pytest.raises(Conflict, match="reversed already"):
         await ledger.reverse("c-a", reason="another", at_ms=NOW)
-    with pytest.raises(LedgerError, match="no "):
+    with pytest.raises(Unknown, match="no "):
         await ledger.reverse("never", reason="", at_ms=NOW)
     with pytest.raises(LedgerError, match="can't be reversed"):
         await ledger.reverse(reversed_.id, reason="", at_ms=NOW)

@@ -32,6 +32,7 @@ from tokenhouse.ledger import (
     Ledger,
     LedgerError,
     Posting,
+    Unknown,
     Verification,
 )
 
@@ -254,5 +255,7 @@ async def said(sentence: Awaitable[T]) -> T:
         return await sentence
     except Conflict as error:
         raise CallerError(str(error), status=409, code="conflict") from error
+    except Unknown as error:
+        raise CallerError(str(error), status=404, code="not_found") from error
     except LedgerError as error:
         raise CallerError(str(error)) from error

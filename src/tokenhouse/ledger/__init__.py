@@ -25,6 +25,7 @@ from tokenhouse.ledger.values import (
     PostingKind,
     Released,
     Settled,
+    Unknown,
     Verification,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "PostingKind",
     "Released",
     "Settled",
+    "Unknown",
     "Verification",
     "rules",
 ]

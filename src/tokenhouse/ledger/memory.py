@@ -30,6 +30,7 @@ from tokenhouse.ledger.values import (
     PostingKind,
     Released,
     Settled,
+    Unknown,
     Verification,
 )
 
@@ -143,7 +144,7 @@ class MemoryLedger:
     def _reverse(self, id: str, reason: str, at_ms: int) -> Credited:
         found = next((t for t in self._transfers if t.id == id), None)
         if found is None:
-            raise LedgerError(f"there is no transfer {id}")
+            raise Unknown(f"there is no transfer {id}")
         if found.kind not in rules.REVERSIBLE:
             raise LedgerError(f"a {found.kind} can't be reversed (transfer {id})")
         account = self._known(found.account)

@@ -25,6 +25,10 @@ class LedgerError(Exception):
     """A sentence to the ledger that it can't follow; the message names the id and the reason."""
 
 
+class Unknown(LedgerError):
+    """There is nothing of that id."""
+
+
 class Conflict(LedgerError):
     """The id is known already, with other words: nothing was posted."""
 

@@ -20,6 +20,7 @@ from tokenhouse.ledger import (
     PostingKind,
     Released,
     Settled,
+    Unknown,
     rules,
 )
 from tokenhouse.money import AMOUNT_MAX
@@ -127,7 +128,7 @@ def reverse(batch: Batch, transfer: str, *, reason: str, at_ms: int) -> Credited
         row = batch.execute("charge_find", (transfer,)).fetchone()
         found = None if row is None else (*row, "")
     if found is None:
-        raise LedgerError(f"there is no credit and no charge {transfer}")
+        raise Unknown(f"there is no credit and no charge {transfer}")
     account_id, kind, amount, _ = found
     if kind not in rules.REVERSIBLE:
         raise LedgerError(f"a {kind} can't be reversed (transfer {transfer})")
