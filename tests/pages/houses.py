@@ -66,14 +66,18 @@ routes = [ { provider = "fake" } ]
 [plans.pro]
 requests_per_minute = 600
 """
-MODELS = (
-    "mistralai/mistral-small-3.2-24b-instruct",
-    "mistralai/ministral-3-3b-instruct",
+OFFERED = (
     "acme/echo",
     "acme/gift:free",
-    "forge/known-only",
     "tokenhouse/starter",
     "mistralai/mistral-small-3.1-24b-instruct",
+)
+"""Models with a price (Mistral's where a route can run it)."""
+MODELS = (
+    *OFFERED,
+    "forge/known-only",
+    "mistralai/mistral-small-3.2-24b-instruct",
+    "mistralai/ministral-3-3b-instruct",
 )
 PAGES = ("/", "/models", "/pricing", "/playground", "/docs", "/docs/api")
 

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages.houses import MODELS, ROWS, paged
+from tests.pages.houses import OFFERED, ROWS, paged
 from tests.parts import NODE_MODULES, node, node_package, program
 from tests.snippets import Snippet, snippets
 from tests.support.house import Running
 
-OFFERED = [id for id in MODELS if id not in ("forge/known-only",)]
 MISTRAL = """
 [[models]]
 id = "mistralai/mistral-small-3.1-24b-instruct"

@@ -125,6 +125,7 @@ class World:
             lines += [f"[providers.{name}]", 'kind = "scripted"']
         for model in range(MODELS):
             lines += _model_lines(model, self.tariff(epoch, model))
+        lines += ["[plans.poor]", 'monthly_grant = "0.00"']
         for plan in range(PLANS):
             lines += [f"[plans.p{plan}]", f'monthly_grant = "{draw.choice(_GRANTS)}"']
             if plan:
@@ -136,10 +137,17 @@ class World:
         return "\n".join(lines) + "\n"
 
     def plan(self, account: int) -> str:
-        return f"p{Random(f'{self.seed} account {account}').randrange(PLANS)}"
+        """The plan of an account. The first, which asks most, has no grant: it will be refused."""
+        return (
+            "poor"
+            if account == 0
+            else f"p{Random(f'{self.seed} account {account}').randrange(PLANS)}"
+        )
 
     def credit(self, account: int) -> int:
         """Nanodollars to begin with: from nothing to enough for everything."""
+        if account == 0:
+            return 10**7
         draw = Random(f"{self.seed} credit {account}")
         return draw.choice((0, 10**6, 10**8, 10**10, 10**12)) + draw.randrange(10**5)
 
