@@ -219,9 +219,11 @@ async def test_conversations_are_kept_renamed_and_deleted(tmp_path: Path) -> Non
         await page.keyboard.press("Enter")
         await page.get_by_label("New name").fill("Elder")
         await page.keyboard.press("Enter")
+        elder = past.get_by_role("button", name="Elder", exact=True)
+        await expect(elder).to_be_visible()  # it is kept by then
         await page.reload()
         await expect(log.get_by_text("Newer")).to_be_visible()
-        await past.get_by_role("button", name="Elder", exact=True).click()
+        await elder.click()
         await expect(log.get_by_text("Older")).to_be_visible()
         delete = past.get_by_role("button", name="Delete Newer")
         await delete.focus()

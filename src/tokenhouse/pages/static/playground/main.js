@@ -121,9 +121,9 @@ function show() {
   byId("pg-total").textContent = `${usd(BigInt(conversation.spent))} so far`;
   showList(mine(), conversation, {
     open: (id) => open(shelf.known.get(id)),
-    rename: (each, title) => {
+    rename: async (each, title) => {
       each.title = title;
-      shelf.put(each);
+      await shelf.put(each);
       show();
     },
     remove: async (id) => {

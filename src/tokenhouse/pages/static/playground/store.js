@@ -29,6 +29,13 @@ const settled = (request) =>
     request.onerror = () => failed(request.error);
   });
 
+/** What was asked of a request that succeeded is lost until its transaction has been committed. */
+const committed = (transaction) =>
+  new Promise((done, failed) => {
+    transaction.oncomplete = done;
+    transaction.onabort = () => failed(transaction.error);
+  });
+
 /** Conversations by id, the latest first. */
 export class Shelf {
   constructor(database) {
@@ -70,7 +77,9 @@ export class Shelf {
   async #write(act) {
     if (!this.database) return;
     try {
-      await settled(act(this.database.transaction(TABLE, "readwrite").objectStore(TABLE)));
+      const transaction = this.database.transaction(TABLE, "readwrite");
+      act(transaction.objectStore(TABLE));
+      await committed(transaction);
     } catch {
       // the disk is full: it stays in memory
     }
