@@ -98,7 +98,7 @@ def test_a_refused_act_leaves_no_row(cli: Cli) -> None:
     cli("accounts", "create", "ada")
     cli("accounts", "create", "ada", code=1)
     cli("credit", "nobody", "5", code=5)
-    cli("ledger", "reverse", "pst_none", "--reason", "x", code=1)
+    cli("ledger", "reverse", "pst_none", "--reason", "x", code=5)
     cli("accounts", "state", "ada", "asleep", code=2)
     cli("accounts", "state", "ada", "open")
     assert [row["act"] for row in cli("audit", "--json").json] == ["accounts create"]
