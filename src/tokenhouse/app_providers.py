@@ -34,13 +34,12 @@ from tokenhouse.engine import (
 )
 from tokenhouse.providers import (
     AnthropicProvider,
-    AnthropicSettings,
     EngineModel,
     EngineProvider,
     OpenAIProvider,
-    OpenAISettings,
     Provider,
     Scripted,
+    UpstreamSettings,
 )
 from tokenhouse.relay import TokenCounter
 from tokenhouse.transport import Client, Limits, Proxies, Proxy
@@ -106,14 +105,11 @@ def _upstream(settings: UpstreamConfig, network: Network, providing: Providing) 
     providing.clients.append(client)
     key = settings.api_key
     secret = None if key is None else key.reveal()
-    words = settings.priced_words
-    if settings.kind == "anthropic":
-        anthropic = AnthropicSettings(
-            base_url=settings.base_url, api_key=secret, priced_words=words
-        )
-        return AnthropicProvider(settings.name, anthropic, client=client)
-    openai = OpenAISettings(base_url=settings.base_url, api_key=secret, priced_words=words)
-    return OpenAIProvider(settings.name, openai, client=client)
+    kind = AnthropicProvider if settings.kind == "anthropic" else OpenAIProvider
+    upstream = UpstreamSettings(
+        base_url=settings.base_url, api_key=secret, priced_words=settings.priced_words
+    )
+    return kind(settings.name, upstream, client=client)
 
 
 def _proxies(network: Network) -> Proxies | None:

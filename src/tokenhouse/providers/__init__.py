@@ -4,22 +4,22 @@ Knows how to ask a provider and to read its answer as events. Refuses to know wh
 costs and who is asking.
 """
 
-from tokenhouse.providers.anthropic import AnthropicProvider, AnthropicSettings
+from tokenhouse.providers.anthropic import AnthropicProvider
 from tokenhouse.providers.base import Attempt, Call, Provider, Sink
 from tokenhouse.providers.engine import EngineModel, EngineProvider
-from tokenhouse.providers.openai import OpenAIProvider, OpenAISettings
+from tokenhouse.providers.openai import OpenAIProvider
 from tokenhouse.providers.scripted import Scripted
+from tokenhouse.providers.upstream import UpstreamSettings
 
 __all__ = [
     "AnthropicProvider",
-    "AnthropicSettings",
     "Attempt",
     "Call",
     "EngineModel",
     "EngineProvider",
     "OpenAIProvider",
-    "OpenAISettings",
     "Provider",
     "Scripted",
     "Sink",
+    "UpstreamSettings",
 ]

@@ -8,7 +8,6 @@ answer's events pass as they are, and its API version and betas go along. Any ot
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from msgspec import structs
@@ -21,25 +20,20 @@ from tokenhouse.chat import (
     RedactedPart,
     Request,
 )
-from tokenhouse.errors import CallerError, TokenhouseError, UpstreamError
+from tokenhouse.errors import CallerError, UpstreamError
 from tokenhouse.providers.base import Call, told
 from tokenhouse.providers.failures import transport_failure
-from tokenhouse.providers.openai import (
+from tokenhouse.providers.upstream import (
     ERROR_BYTES_MAX,
+    ErrorReader,
     Passing,
     Reader,
+    Upstream,
+    UpstreamSettings,
     default_fields,
-    retry_after_s,
+    remember,
 )
-from tokenhouse.transport import (
-    Answer,
-    Client,
-    HeaderBlock,
-    Limits,
-    Origin,
-    TransportError,
-    header_block,
-)
+from tokenhouse.transport import Client, HeaderBlock, TransportError, header_block
 from tokenhouse.wire import ANTHROPIC_NAME_MOST, Asked, anthropic_messages, asked_of
 
 MAX_TOKENS_DEFAULT: Final = 4096
@@ -47,51 +41,20 @@ MAX_TOKENS_DEFAULT: Final = 4096
 
 _HEADERS_KEPT: Final = 64
 
-_MODELS_MOST: Final = 1000
-"""Models remembered for what they refused."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnthropicSettings:
-    """``base_url`` with or without its closing ``/v1``. ``priced_words``: further request fields that
-    are refused because they can change the price."""
-
-    base_url: str
-    api_key: str | None = None
-    priced_words: tuple[str, ...] = ()
-    limits: Limits | None = None
-
-
-class AnthropicProvider:
+class AnthropicProvider(Upstream):
     """Provider kind ``anthropic``. Raises ValueError for a base URL that can't be used."""
 
-    counts_here = False
     speaks: Dialect | None = "anthropic_messages"
+    path: ClassVar[bytes] = b"/v1/messages"
+    error_of: ClassVar[ErrorReader] = anthropic_messages.upstream_error
 
-    def __init__(self, name: str, settings: AnthropicSettings, *, client: Client) -> None:
-        self._name = name
-        self._client = client
-        self._origin, path = Origin.parse(settings.base_url)
-        self._path = path.removesuffix("/v1").encode() + b"/v1/messages"
-        self._limits = settings.limits
-        self._priced = frozenset(settings.priced_words)
+    def __init__(self, name: str, settings: UpstreamSettings, *, client: Client) -> None:
+        super().__init__(name, settings, client=client)
         self._key = settings.api_key
         self._newer: set[str] = set()
         self._plain: set[str] = set()
         self._headers: dict[tuple[str, tuple[str, ...]], HeaderBlock] = {}
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    def ready(self, upstream_model: str) -> bool:
-        """Nobody knows before it is asked; health learns from failures."""
-        del upstream_model
-        return True
-
-    def why_not(self, upstream_model: str) -> str | None:
-        del upstream_model
-        return None
 
     def check(self, request: Request, upstream_model: str) -> None:
         """Refuse what can change who answers or what it costs, and what this protocol can't say."""
@@ -106,9 +69,8 @@ class AnthropicProvider:
                 param="n",
                 code="unsupported",
             )
-        if word is None and self._priced:
-            named = self._priced & (request.fields | frozenset(request.betas))
-            word = next(iter(sorted(named)), None)
+        if word is None:
+            word = self._also_priced(request.fields, request.betas)
         if word is not None:
             raise CallerError(
                 f"{word}: This can change who answers or what it costs, and this model has no price "
@@ -120,12 +82,13 @@ class AnthropicProvider:
     async def count(self, call: Call) -> int | None:
         """The prompt as the provider's own ``/v1/messages/count_tokens`` counts it; None where it has
         none."""
-        answer = await self._send(call, self._path + b"/count_tokens", _count_body(call))
+        headers = self._headers_for(call.request)
+        answer = await self._send(call, self._path + b"/count_tokens", headers, _count_body(call))
         try:
             if answer.status in (404, 405, 501):
                 return None
             if answer.status != 200:
-                raise await _refusal(answer, call)
+                raise await self._refusal(answer, call)
             try:
                 body = await answer.read_all(ERROR_BYTES_MAX)
             except TransportError as error:
@@ -164,38 +127,17 @@ class AnthropicProvider:
                     conversation = _thoughtless(conversation)
                 elif not newer and _refuses_older_ways(error):
                     newer = True
-                    _remember(self._newer, model)
+                    remember(self._newer, model)
                 elif not plain and _refuses_late_system(error):
                     plain = True
-                    _remember(self._plain, model)
+                    remember(self._plain, model)
                     conversation = anthropic_messages.reminded(conversation)
                 else:
                     raise
 
-    async def aclose(self) -> None:
-        """The client is shared; whoever made it closes it."""
-
     async def _open(self, call: Call, body: bytes, asked: Asked | None = None) -> AnthropicPassing:
-        answer = await self._send(call, self._path, body)
-        if answer.status == 200:
-            return AnthropicPassing(answer, call, asked)
-        try:
-            raise await _refusal(answer, call)
-        finally:
-            await answer.aclose()
-
-    async def _send(self, call: Call, path: bytes, body: bytes) -> Answer:
-        try:
-            return await self._client.send(
-                self._origin,
-                b"POST",
-                path,
-                headers=self._headers_for(call.request),
-                body=body,
-                limits=self._limits,
-            )
-        except TransportError as error:
-            raise transport_failure(error, call.public_model) from error
+        answer = await self._answer(call, self._headers_for(call.request), body)
+        return AnthropicPassing(answer, call, asked)
 
     def _headers_for(self, request: Request) -> HeaderBlock:
         """Checked once for each version and set of betas: clients send few of them, again and again."""
@@ -219,7 +161,7 @@ class AnthropicProvider:
 
 
 class AnthropicPassing(Passing):
-    """A running answer of an Anthropic-shaped provider, in either lane, streamed or whole."""
+    """A running answer of an Anthropic-shaped provider."""
 
     __slots__ = ()
 
@@ -312,11 +254,6 @@ def _refuses_late_system(error: UpstreamError) -> bool:
     return error.status == 400 and ".role" in error.message and "messages" in error.message
 
 
-def _remember(models: set[str], model: str) -> None:
-    if len(models) < _MODELS_MOST:
-        models.add(model)
-
-
 _OLDER_WAYS: Final = ("temperature", "top_p", "top_k", "thinking.type", "thinking.enabled")
 
 
@@ -342,18 +279,3 @@ def _checked(headers: list[tuple[bytes, bytes]]) -> HeaderBlock:
         raise CallerError(
             "anthropic-version and anthropic-beta must be plain text.", param="anthropic-beta"
         ) from error
-
-
-async def _refusal(answer: Answer, call: Call) -> TokenhouseError:
-    """The error behind an answer that is not 200."""
-    try:
-        body = await answer.read_all(ERROR_BYTES_MAX)
-    except TransportError:
-        body = b""
-    return anthropic_messages.upstream_error(
-        answer.status,
-        body,
-        retry_after_s=retry_after_s(answer),
-        upstream_model=call.upstream_model,
-        public_model=call.public_model,
-    )
