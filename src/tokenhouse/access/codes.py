@@ -40,14 +40,12 @@ class SignInCodes:
         ``too_many_failed_codes`` when ``address`` has tried too many.
         """
         now = self._clock.monotonic()
-        wait_s = self._failures.wait_s(address, now)
-        if wait_s is not None:
-            raise AccountError(
-                "Too many wrong sign-in codes from this address in the last minute; wait.",
-                status=429,
-                code="too_many_failed_codes",
-                retry_after_s=wait_s,
-            )
+        self._failures.check(
+            address,
+            now,
+            message="Too many wrong sign-in codes from this address in the last minute; wait.",
+            code="too_many_failed_codes",
+        )
         found = self._codes.pop(_digest(code), None)
         if found is None or found[0] <= now:
             self._failures.add(address, now)

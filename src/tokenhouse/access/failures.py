@@ -10,6 +10,8 @@ from __future__ import annotations
 import ipaddress
 from collections import deque
 
+from tokenhouse.errors import AccountError
+
 WINDOW_S = 60.0
 MAX_ADDRESSES = 8192
 
@@ -35,6 +37,12 @@ class Failures:
             return None
         left = times[0] + WINDOW_S - now
         return left if left > 0 else None
+
+    def check(self, address: str, now: float, *, message: str, code: str) -> None:
+        """AccountError 429 with that ``message`` and ``code`` where ``address`` has to wait."""
+        wait_s = self.wait_s(address, now)
+        if wait_s is not None:
+            raise AccountError(message, status=429, code=code, retry_after_s=wait_s)
 
     def add(self, address: str, now: float) -> None:
         """``address`` failed at ``now``."""

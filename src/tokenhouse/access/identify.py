@@ -129,15 +129,13 @@ class Access:
 
     def _look_up(self, digest: bytes, address: str, now: float) -> Caller:
         if digest not in self._once_right:
-            wait_s = self._failures.wait_s(address, now)
-            if wait_s is not None:
-                raise AccountError(
-                    "Too many wrong API keys from this address in the last minute. "
-                    f"Wait, and check the key. {self._where()}",
-                    status=429,
-                    code="too_many_failed_keys",
-                    retry_after_s=wait_s,
-                )
+            self._failures.check(
+                address,
+                now,
+                message="Too many wrong API keys from this address in the last minute. "
+                f"Wait, and check the key. {self._where()}",
+                code="too_many_failed_keys",
+            )
         caller = self._keys.find_caller(digest)
         if caller is None:
             self._once_right.pop(digest, None)

@@ -8,9 +8,9 @@ dollars (``balance``, ``held``, ``amount``, ``cost`` …) are whole nanodollars.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -30,13 +30,15 @@ from tokenhouse.api.http import (
     retry_headers,
 )
 from tokenhouse.api.ranges import page_asked, range_asked
-from tokenhouse.billing import Billing, Spending, export
+from tokenhouse.billing import Billing, Page, PageAsked, Spending, export
 from tokenhouse.catalogue import Catalogue
 from tokenhouse.clock import Clock
-from tokenhouse.errors import AccountError, CallerError, TokenhouseError
+from tokenhouse.errors import CallerError, TokenhouseError
 from tokenhouse.wire import body_key, error_body
 
 BODY_MAX = 4096
+T = TypeVar("T")
+
 ACTIVITY_DAYS = 30
 
 
@@ -52,6 +54,31 @@ class Asking:
 
 
 Act = Callable[[Asking], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[T]):
+    """A list of the account's: a ``page`` in ``shown`` JSON, or all ``pages`` as a file with ``names``
+    and ``fields``, called ``name``."""
+
+    name: str
+    page: Callable[[str, PageAsked], Awaitable[Page[T]]]
+    pages: Callable[[str, PageAsked], AsyncGenerator[Page[T], None]]
+    shown: Callable[[T], Mapping[str, Any]]
+    names: Sequence[str]
+    fields: Callable[[T], Mapping[str, Any]]
+
+    async def answer(self, asking: Asking) -> None:
+        """As ``?format`` says."""
+        account, form = asking.caller.account, form_of(asking.query)
+        asked = page_asked(asking.query, streamed=form is not None)
+        if form is not None:
+            exporting = Exporting(form, self.names, self.fields, self.name)
+            await exporting.send(asking.scope, asking.respond, self.pages(account, asked))
+            return
+        page = await self.page(account, asked)
+        data = [self.shown(row) for row in page.rows]
+        await _json(asking, {"data": data, "next": page.next})
 
 
 class _Redeeming(msgspec.Struct):
@@ -174,28 +201,28 @@ class Account:
         await _json(asking, {"data": receipt_json(row)})
 
     async def _generations(self, asking: Asking) -> None:
-        account, form = asking.caller.account, form_of(asking.query)
-        asked = page_asked(asking.query, streamed=form is not None)
-        if form is not None:
-            pages = self._billing.receipts_pages(account, asked)
-            exporting = Exporting(form, export.RECEIPT_FIELDS, export.receipt_fields, "generations")
-            await exporting.send(asking.scope, asking.respond, pages)
-            return
-        page = await self._billing.receipts_page(account, asked)
-        data = [receipt_json(row) for row in page.rows]
-        await _json(asking, {"data": data, "next": page.next})
+        billing = self._billing
+        listed = Listed(
+            "generations",
+            billing.receipts_page,
+            billing.receipts_pages,
+            receipt_json,
+            export.RECEIPT_FIELDS,
+            export.receipt_fields,
+        )
+        await listed.answer(asking)
 
     async def _postings(self, asking: Asking) -> None:
-        account, form = asking.caller.account, form_of(asking.query)
-        asked = page_asked(asking.query, streamed=form is not None)
-        if form is not None:
-            pages = self._billing.postings_pages(account, asked)
-            exporting = Exporting(form, export.POSTING_FIELDS, export.posting_fields, "postings")
-            await exporting.send(asking.scope, asking.respond, pages)
-            return
-        page = await self._billing.postings_page(account, asked)
-        data = [export.posting_fields(posting) for posting in page.rows]
-        await _json(asking, {"data": data, "next": page.next})
+        billing = self._billing
+        listed = Listed(
+            "postings",
+            billing.postings_page,
+            billing.postings_pages,
+            export.posting_fields,
+            export.POSTING_FIELDS,
+            export.posting_fields,
+        )
+        await listed.answer(asking)
 
     async def _activity(self, asking: Asking) -> None:
         since_ms, until_ms = range_asked(asking.query, self._clock.now_ms(), days=ACTIVITY_DAYS)
@@ -210,14 +237,12 @@ class Account:
         except msgspec.MsgspecError as error:
             raise CallerError(f'send {{"code": "TH-…"}}: {error}', param="code") from None
         address, now = _address(asking.scope), self._clock.monotonic()
-        wait_s = self._failures.wait_s(address, now)
-        if wait_s is not None:
-            raise AccountError(
-                "Too many wrong voucher codes from this address in the last minute; wait.",
-                status=429,
-                code="too_many_failed_codes",
-                retry_after_s=wait_s,
-            )
+        self._failures.check(
+            address,
+            now,
+            message="Too many wrong voucher codes from this address in the last minute; wait.",
+            code="too_many_failed_codes",
+        )
         caller = asking.caller
         try:
             credited = await self._billing.redeem(code, caller.account, by=f"key:{caller.key}")

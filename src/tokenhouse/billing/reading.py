@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncGenerator, Awaitable, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TypeVar
 
@@ -138,24 +139,20 @@ class Reading:
     ) -> AsyncGenerator[Page[ReceiptRow], None]:
         """All that was asked for, page by page: no more than one page is in memory at a time."""
         id = None if account is None else (await self.account(account)).id
-        while True:
-            page = await self._records.receipts_page(id, _checked(asked))
-            yield page
-            if page.next is None:
-                return
-            asked = replace(asked, after=page.next)
+        read = self._records.receipts_page
+        async with aclosing(_every(lambda asked: read(id, asked), asked)) as pages:
+            async for page in pages:
+                yield page
 
     async def postings_pages(
         self, account: str, asked: PageAsked
     ) -> AsyncGenerator[Page[Posting], None]:
         """The same for an account's postings."""
         id = (await self.account(account)).id
-        while True:
-            page = await self._records.postings_page(id, _checked(asked))
-            yield page
-            if page.next is None:
-                return
-            asked = replace(asked, after=page.next)
+        read = self._records.postings_page
+        async with aclosing(_every(lambda asked: read(id, asked), asked)) as pages:
+            async for page in pages:
+                yield page
 
     async def usage(
         self,
@@ -203,44 +200,24 @@ def summed(rows: Iterable[UsageRow], by: Collection[Dimension]) -> tuple[UsageRo
         )
         found = sums.get(place)
         if found is None:
-            sums[place] = list(_counts(row))
+            sums[place] = list(row.counts)
         else:
-            sums[place] = [old + new for old, new in zip(found, _counts(row), strict=True)]
-    return tuple(_row(place, sums[place]) for place in sorted(sums))
-
-
-def _counts(row: UsageRow) -> tuple[int, ...]:
-    return (
-        row.requests,
-        row.failed,
-        row.input,
-        row.cache_read,
-        row.cache_write,
-        row.output,
-        row.reasoning,
-        row.images,
-        row.cost,
+            sums[place] = [old + new for old, new in zip(found, row.counts, strict=True)]
+    return tuple(
+        UsageRow.of(None if start_ms < 0 else start_ms, account, key, model, counts)
+        for (start_ms, account, key, model), counts in sorted(sums.items())
     )
 
 
-def _row(place: tuple[int, str, str, str], counts: list[int]) -> UsageRow:
-    start_ms, account, key, model = place
-    requests, failed, input, cache_read, cache_write, output, reasoning, images, cost = counts
-    return UsageRow(
-        start_ms=None if start_ms < 0 else start_ms,
-        account=account,
-        key=key,
-        model=model,
-        requests=requests,
-        failed=failed,
-        input=input,
-        cache_read=cache_read,
-        cache_write=cache_write,
-        output=output,
-        reasoning=reasoning,
-        images=images,
-        cost=cost,
-    )
+async def _every(
+    read: Callable[[PageAsked], Awaitable[Page[T]]], asked: PageAsked
+) -> AsyncGenerator[Page[T], None]:
+    while True:
+        page = await read(_checked(asked))
+        yield page
+        if page.next is None:
+            return
+        asked = replace(asked, after=page.next)
 
 
 def _checked(asked: PageAsked) -> PageAsked:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -119,6 +119,43 @@ class UsageRow:
     reasoning: int
     images: int
     cost: int
+
+    @classmethod
+    def of(
+        cls, start_ms: int | None, account: str, key: str, model: str, counts: Sequence[int]
+    ) -> UsageRow:
+        """``counts``: requests, failed, input, … cost, in the order of the fields."""
+        requests, failed, input, cache_read, cache_write, output, reasoning, images, cost = counts
+        return cls(
+            start_ms=start_ms,
+            account=account,
+            key=key,
+            model=model,
+            requests=requests,
+            failed=failed,
+            input=input,
+            cache_read=cache_read,
+            cache_write=cache_write,
+            output=output,
+            reasoning=reasoning,
+            images=images,
+            cost=cost,
+        )
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """What ``of`` takes."""
+        return (
+            self.requests,
+            self.failed,
+            self.input,
+            self.cache_read,
+            self.cache_write,
+            self.output,
+            self.reasoning,
+            self.images,
+            self.cost,
+        )
 
     @property
     def prompt_tokens(self) -> int:

@@ -35,12 +35,6 @@ def add_key(batch: Batch, key: Key) -> None:
     _changed(batch, key.id)
 
 
-def list_keys(batch: Batch, account: str | None) -> tuple[Key, ...]:
-    if account is None:
-        return key_rows(batch.execute("key_list").fetchall())
-    return key_rows(batch.execute("key_list_of", (account,)).fetchall())
-
-
 def find_key(batch: Batch, id: str) -> Key | None:
     row = batch.execute("key_get", (id,)).fetchone()
     return None if row is None else key_row(row)

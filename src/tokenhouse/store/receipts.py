@@ -137,23 +137,7 @@ def usage_counts(receipt: Receipt) -> UsageCounts:
 
 def usage_rows(rows: Iterable[Row]) -> tuple[UsageRow, ...]:
     """Rows of ``usage_days`` → what billing reads."""
-    return tuple(_usage_row(*row) for row in rows)
-
-
-def _usage_row(start_ms: int, account: str, key: str, model: str, *counts: int) -> UsageRow:
-    requests, failed, input, cache_read, cache_write, output, reasoning, images, cost = counts
-    return UsageRow(
-        start_ms=start_ms,
-        account=account,
-        key=key,
-        model=model,
-        requests=requests,
-        failed=failed,
-        input=input,
-        cache_read=cache_read,
-        cache_write=cache_write,
-        output=output,
-        reasoning=reasoning,
-        images=images,
-        cost=cost,
+    return tuple(
+        UsageRow.of(start_ms, account, key, model, counts)
+        for start_ms, account, key, model, *counts in rows
     )
