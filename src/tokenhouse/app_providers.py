@@ -27,6 +27,7 @@ from tokenhouse.engine import (
     WeightsError,
     check_v7,
     derive_tekken,
+    find_projector,
     find_tekken,
     find_weights,
     load_tekken,
@@ -175,7 +176,12 @@ def _engine_model(
         log.error("%s: %s", model.id, error)
         return str(error).replace(f"{weights.parent}/", "")
     engine = Engine(
-        ModelSpec(model.id, weights, settings.context or model.context_length),
+        ModelSpec(
+            model.id,
+            weights,
+            settings.context or model.context_length,
+            find_projector(weights) if "image" in model.input_modalities else None,
+        ),
         EngineSettings(
             slots=settings.slots,
             threads=settings.threads or None,

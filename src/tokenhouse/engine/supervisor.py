@@ -40,11 +40,13 @@ log = logging.getLogger("tokenhouse.engine")
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What to load. `n_ctx` None: the model's own context, at most `DEFAULT_CONTEXT`."""
+    """What to load. `n_ctx` None: the model's own context, at most `DEFAULT_CONTEXT`. `projector`:
+    the file that reads images, where there is one."""
 
     name: str
     weights: Path
     n_ctx: int | None = None
+    projector: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +313,7 @@ class Engine:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return {
             "model": str(self.spec.weights),
+            "projector": None if self.spec.projector is None else str(self.spec.projector),
             "socket": self.socket_path,
             "key": self.api_key,
             "n_ctx": self._n_ctx,

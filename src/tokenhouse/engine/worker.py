@@ -18,6 +18,8 @@ from importlib import import_module
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
+IMAGE_TOKENS = (1, 3136)
+"""Fewest and most patches of one image: the house has resized it, llama.cpp must not again."""
 
 
 def main() -> None:
@@ -61,6 +63,9 @@ def main() -> None:
 def parameters(xllamacpp: Any, config: dict[str, Any]) -> Any:
     p = xllamacpp.CommonParams()
     p.model.path = config["model"]
+    if config["projector"] is not None:
+        p.mmproj.path = config["projector"]
+        p.image_min_tokens, p.image_max_tokens = IMAGE_TOKENS
     p.model_alias = {"engine"}
     p.hostnames = [config["socket"]]
     p.api_keys = [config["key"]]
