@@ -36,8 +36,9 @@ from tokenhouse.api import (
     Totals,
     by_path,
 )
+from tokenhouse.app_operating import LiveAccounts
 from tokenhouse.app_providers import Providing, make_providers, why_nothing_answers
-from tokenhouse.billing import Billing, Keep, Prices, PriceVersion, Upkeep
+from tokenhouse.billing import Billing, Keep, Patrol, Prices, PriceVersion, Upkeep
 from tokenhouse.catalogue import Catalogue
 from tokenhouse.clock import Clock, SystemClock
 from tokenhouse.config import Config
@@ -87,6 +88,7 @@ class House:
             ),
             counters=self.providing.counters,
         )
+        self.patrol = Patrol(self.store, LiveAccounts(self.relay.live), self.store.epoch)
         self.started = False
         self.failure: HouseError | None = None
         self._router = self._routes()
@@ -143,9 +145,13 @@ class House:
             return
         await send({"type": "lifespan.startup.complete"})
         async with asyncio.TaskGroup() as group:
-            keeping = group.create_task(self.upkeep.run(), name="tokenhouse-upkeep")
+            keeping = (
+                group.create_task(self.upkeep.run(), name="tokenhouse-upkeep"),
+                group.create_task(self.patrol.run(), name="tokenhouse-patrol"),
+            )
             await receive()
-            keeping.cancel()
+            for task in keeping:
+                task.cancel()
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
 

@@ -135,6 +135,7 @@ class Inference:
         task = asyncio.current_task()
         assert task is not None
         watch = _Watch(scope, receive, task, self._limits.deadline_s)
+        answer: Answer | None = None
         try:
             answer = self._relay.answer(caller, request, request_id, recording)
             if request.stream:
@@ -148,6 +149,9 @@ class Inference:
             if watch.late:
                 task.uncancel()
                 raise _too_late(self._limits.deadline_s) from None
+            if answer is not None and answer.stopped is not None:
+                task.uncancel()
+                raise answer.stopped from None
             raise stopping() from None
         finally:
             watch.stop()
@@ -258,8 +262,11 @@ class Inference:
             except asyncio.CancelledError:
                 if watch.gone or not silence.started:
                     raise
-                late = _too_late(self._limits.deadline_s) if watch.late else stopping()
+                late = _too_late(self._limits.deadline_s) if watch.late else answer.stopped
+                late = stopping() if late is None else late
                 self._note_failure(answer.plan.id, late)
+                if answer.stopped is not None:
+                    await answer.abandon()
                 await silence.body(encoder.error(late), more=False)
                 raise _Told from None
             finally:

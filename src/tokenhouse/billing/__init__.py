@@ -8,6 +8,7 @@ and usage for the control plane, the pages and the command line.
 from tokenhouse.billing import export
 from tokenhouse.billing.billing import Billing, NewVouchers
 from tokenhouse.billing.figures import Hour, ModelFigures
+from tokenhouse.billing.patrol import Patrol
 from tokenhouse.billing.port import Acts, Office, Records
 from tokenhouse.billing.prices import PriceBook, Prices, PriceVersion
 from tokenhouse.billing.reading import Reading
@@ -48,6 +49,7 @@ __all__ = [
     "Office",
     "Page",
     "PageAsked",
+    "Patrol",
     "PriceBook",
     "PriceVersion",
     "Prices",

@@ -7,6 +7,13 @@ exactly once. Refuses to know sockets, HTTP bodies, SQL and which provider it is
 from tokenhouse.relay.answer import Answer
 from tokenhouse.relay.fit import Counted
 from tokenhouse.relay.idempotency import Keep, Kept, KeyAsked, KeyState, Recording
+from tokenhouse.relay.live import (
+    Live,
+    LiveRequest,
+    LiveState,
+    account_not_open,
+    stopped_by_operator,
+)
 from tokenhouse.relay.meter import Meter, TokenCounter
 from tokenhouse.relay.plan import Months, Plan
 from tokenhouse.relay.port import Admission, Admitted, Book, Closed, Refused, Remaining
@@ -26,6 +33,9 @@ __all__ = [
     "Kept",
     "KeyAsked",
     "KeyState",
+    "Live",
+    "LiveRequest",
+    "LiveState",
     "Meter",
     "Months",
     "Outcome",
@@ -37,5 +47,7 @@ __all__ = [
     "Relay",
     "Remaining",
     "TokenCounter",
+    "account_not_open",
     "not_allowed",
+    "stopped_by_operator",
 ]

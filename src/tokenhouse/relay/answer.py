@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from tokenhouse.chat import NO_USAGE, ChoiceEnded, Event, Finished, Request, Usage
 from tokenhouse.errors import TokenhouseError, UpstreamError
 from tokenhouse.providers import Attempt, Sink
+from tokenhouse.relay.live import LiveRequest
 from tokenhouse.relay.meter import Meter
 from tokenhouse.relay.port import Admitted, Closed
 from tokenhouse.relay.receipt import Attempted, Outcome, Receipt
@@ -42,15 +43,18 @@ class Answer:
         "_error",
         "_first_content",
         "_last_note",
+        "_over",
         "_provider",
         "_queued",
         "_recording",
         "_relay",
+        "_task",
         "admitted",
         "closed",
         "meter",
         "plan",
         "receipt",
+        "stopped",
     )
 
     def __init__(self, relay: Relay, plan: Plan, recording: Recording | None = None) -> None:
@@ -71,6 +75,10 @@ class Answer:
         self._queued: float | None = None
         self._entered = relay.clock.monotonic()
         self._last_note = self._entered
+        self._task: asyncio.Task[object] | None = None
+        self._over: asyncio.Event | None = None
+        self.stopped: TokenhouseError | None = None
+        """What the client is told, when somebody else has ended this request."""
 
     @property
     def request(self) -> Request:
@@ -98,11 +106,18 @@ class Answer:
 
     async def __aenter__(self) -> Answer:
         """Admit: raises AccountError when limits or balance refuse; then nothing is held."""
+        live = self._relay.live.answers
+        self._task = asyncio.current_task()
+        # before it is admitted: whoever suspends its account must find it, however far it is
+        live[self.plan.id] = self
         try:
             self.plan, self.admitted = await self._relay.admit(self.plan)
-        except asyncio.CancelledError:
-            # Queued behind the admission, so it releases whatever that one will have held.
-            self._queue_close(self._make_receipt("cancelled", NO_USAGE, 0), 0)
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                # Queued behind the admission, so it releases whatever that one will have held.
+                self._queue_close(self._make_receipt("cancelled", NO_USAGE, 0), 0)
+            live.pop(self.plan.id, None)
+            self._is_over()
             raise
         self._queued = self._relay.clock.monotonic()
         self.meter = self._new_meter()
@@ -185,6 +200,45 @@ class Answer:
         self.closed = closed = await self._say_close("finished")
         return closed
 
+    def stop(self, error: TokenhouseError) -> asyncio.Event:
+        """End this request from outside: its task is cancelled, its client told ``error``. → set when
+        its hold has ended. Call it while the request is among the live ones."""
+        assert self._task is not None
+        if self._over is None:
+            self._over = asyncio.Event()
+        if self.stopped is None:
+            self.stopped = error
+            self._task.cancel()
+        return self._over
+
+    async def abandon(self) -> None:
+        """End the hold now, before the client is told why: one that does not read can't delay it."""
+        if not self._ended:
+            await self._end()
+
+    def live(self) -> LiveRequest:
+        """How it stands now."""
+        plan, caller = self.plan, self.plan.caller
+        opened, usage = self._first_content is not None, self.meter.usage_so_far()
+        delivered = self.meter.delivered
+        return LiveRequest(
+            id=plan.id,
+            account=caller.account,
+            account_name=caller.account_name,
+            key=caller.key,
+            key_name=caller.key_name,
+            model=plan.offer.model.id,
+            dialect=plan.request.dialect,
+            streamed=plan.request.stream,
+            state="answering" if opened else "waiting" if self.admitted is None else "opening",
+            begun_ms=plan.at_ms,
+            age_ms=round((self._relay.clock.monotonic() - self._entered) * 1000),
+            provider=self._provider,
+            prompt_tokens=usage.prompt_tokens,
+            answer_tokens=usage.answer_tokens,
+            owed=self._relay.cost(plan, usage) if delivered else 0,
+        )
+
     async def __aexit__(
         self,
         exc_type: type[BaseException] | None,
@@ -196,11 +250,19 @@ class Answer:
             return
         if self._error is None and isinstance(exc, TokenhouseError):
             self._error = exc
+        await self._end()
+
+    async def _end(self) -> None:
         closing = self._say_close("cancelled" if self._error is None else "failed")
         try:
             await self._close_attempt()
         finally:
             self.closed = await closing
+            self._is_over()
+
+    def _is_over(self) -> None:
+        if self._over is not None:
+            self._over.set()
 
     def _new_meter(self) -> Meter:
         plan = self.plan
@@ -242,10 +304,13 @@ class Answer:
     def _say_close(self, outcome: Outcome) -> Awaitable[Closed]:
         """Ask the meter once and queue the end of the hold, in one breath: no await in between."""
         self._ended = True
+        self._relay.live.answers.pop(self.plan.id, None)
         meter = self.meter
-        # Nothing is owed for what was never delivered because we or the upstream failed; a caller
-        # who leaves owes the prompt as soon as the upstream had accepted it.
+        # Nothing is owed for what was never delivered because we or the upstream failed, or because
+        # an operator ended it; a caller who leaves owes the prompt once the upstream had accepted it.
         owing = meter.delivered or meter.finished or (meter.accepted and outcome == "cancelled")
+        if self.stopped is not None:
+            owing = self.plan.request.stream and (meter.delivered or meter.finished)
         usage = meter.usage() if owing else NO_USAGE
         owed = self._relay.cost(self.plan, usage) if owing else 0
         self.receipt = receipt = self._make_receipt(outcome, usage, owed)
@@ -273,6 +338,7 @@ class Answer:
         plan = self.plan
         now = self._relay.clock.monotonic()
         first, queued, entered = self._first_content, self._queued, self._entered
+        error = self._error or self.stopped
         return Receipt(
             id=plan.id,
             account=plan.caller.account,
@@ -293,5 +359,5 @@ class Answer:
             latency_ms=None if first is None else round((first - entered) * 1000),
             generation_ms=None if first is None else round((now - first) * 1000),
             total_ms=round((now - entered) * 1000),
-            error=None if self._error is None else self._error.code,
+            error=None if error is None or outcome == "finished" else error.code,
         )

@@ -28,6 +28,7 @@ from tokenhouse.relay.afford import affordable, estimated, fitted, off_loop
 from tokenhouse.relay.answer import Answer
 from tokenhouse.relay.fit import Counted, check_context, check_max_tokens, may_exceed
 from tokenhouse.relay.idempotency import Keep, Kept, Recording
+from tokenhouse.relay.live import Live
 from tokenhouse.relay.meter import TokenCounter
 from tokenhouse.relay.plan import Months, Plan
 from tokenhouse.relay.port import Admission, Admitted, Book, Closed, Reason, Refused
@@ -80,6 +81,7 @@ class Relay:
         self.health = health
         self.totals = RelayTotals()
         self.waiting = Waiting()
+        self.live = Live()
         self._counters = counters or {}
         self._months = Months()
         self._random = random.Random()
