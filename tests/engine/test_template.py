@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mistral_common.protocol.instruct.chunk import ImageChunk
 from mistral_common.protocol.instruct.messages import (
     AssistantMessage,
     SystemMessage,
@@ -19,14 +21,22 @@ from mistral_common.protocol.instruct.normalize import InstructRequestNormalizer
 from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.protocol.instruct.tool_calls import Function, FunctionCall, Tool, ToolCall
 from mistral_common.protocol.instruct.validator import MistralRequestValidatorV5, ValidationMode
+from mistral_common.tokens.tokenizers.image import (
+    ImageConfig,
+    ImageEncoder,
+    ImageEncoding,
+    SpecialImageIDs,
+)
 from mistral_common.tokens.tokenizers.instruct import InstructTokenizerV7
 from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+from PIL import Image
 
 from tests.engine.tiny import write_tekken
 from tokenhouse.engine import (
     BadConversation,
     Call,
     Conversation,
+    Picture,
     Tekken,
     ToolSpec,
     Turn,
@@ -67,6 +77,8 @@ TOOLS = st.lists(
     max_size=3,
 ).map(tuple)
 IDS = st.from_regex(r"[a-zA-Z0-9]{9}", fullmatch=True)
+PICTURES = st.builds(Picture, st.integers(1, 55), st.integers(1, 55), st.just(b""))
+PICTURE = Picture(1, 1, b"")
 
 
 @st.composite
@@ -74,9 +86,10 @@ def conversations(draw: st.DrawFn) -> Conversation:
     """What mistral-common's own validator lets through, with ids that it lets through."""
     turns: list[Turn] = []
     parts = TEXTS | st.lists(TEXTS, max_size=3).map(tuple)
+    seen = parts | st.lists(TEXTS | PICTURES, max_size=4).map(tuple)
     turns += [Turn("system", draw(parts)) for _ in range(draw(st.integers(0, 2)))]
     for _ in range(draw(st.integers(1, 3))):
-        turns += [Turn("user", draw(parts)) for _ in range(draw(st.integers(1, 2)))]
+        turns += [Turn("user", draw(seen)) for _ in range(draw(st.integers(1, 2)))]
         if draw(st.booleans()):
             continue
         turns += _assistant(draw, parts)
@@ -84,7 +97,7 @@ def conversations(draw: st.DrawFn) -> Conversation:
     if ends == "assistant":
         if draw(st.booleans()):
             return Conversation(tuple(turns), draw(TOOLS), continue_last=True)
-        turns.append(Turn("user", draw(parts)))
+        turns.append(Turn("user", draw(seen)))
     return Conversation(tuple(turns), draw(TOOLS))
 
 
@@ -122,17 +135,30 @@ _loaded: dict[Path, Any] = {}
 
 def _instruct(path: Path) -> Any:
     if path not in _loaded:
-        _loaded[path] = InstructTokenizerV7(Tekkenizer.from_file(path))
+        config = ImageConfig(image_patch_size=14, max_image_size=1540, spatial_merge_size=2)
+        eyes = _Grid(config, SpecialImageIDs(img=10, img_break=12, img_end=13))
+        _loaded[path] = InstructTokenizerV7(Tekkenizer.from_file(path), eyes)
     return _loaded[path]
+
+
+class _Grid(ImageEncoder):
+    """The reference's ids of an image, without its pixels (they would need another library)."""
+
+    def __call__(self, content: Any) -> ImageEncoding:
+        across, down = self._image_to_num_tokens(content.image)
+        ids = ([10] * across + [12]) * down
+        return ImageEncoding(tokens=[*ids[:-1], 13], image=np.zeros(1))
+
+
+def _chunk(part: str | Picture) -> Any:
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    return ImageChunk(image=Image.new("RGB", (part.columns * 28, part.rows * 28)))
 
 
 def _message(conversation: Conversation, index: int) -> Any:
     turn = conversation.turns[index]
-    content: Any = (
-        turn.text
-        if isinstance(turn.text, str)
-        else [{"type": "text", "text": part} for part in turn.text]
-    )
+    content: Any = turn.text if isinstance(turn.text, str) else [_chunk(part) for part in turn.text]
     match turn.role:
         case "system":
             return SystemMessage(content=content)
@@ -225,7 +251,12 @@ def test_call_ids_of_any_client_become_nine_letters_and_stay_the_same() -> None:
         ([Turn("user", "a"), Turn("assistant", ("", "")), Turn("user", "b")], 1, "needs content"),
         ([Turn("user", "a"), Turn("assistant", "b"), Turn("system", "c")], 2, "cannot follow"),
         ([Turn("user", "a"), Turn("assistant", "b")], 1, "last message"),
-        ([Turn("user", "a", images=1)], 0, "no images"),
+        ([Turn("system", (PICTURE,)), Turn("user", "a")], 0, "cannot hold images"),
+        (
+            [Turn("user", "a"), *call_turns("x"), Turn("tool", (PICTURE,), call_id="x")],
+            2,
+            "cannot hold images",
+        ),
         (
             [Turn("user", "a"), Turn("assistant", calls=(Call("x", "a b", "{}"),))],
             1,

@@ -28,7 +28,7 @@ from .completion import (
     read_error,
 )
 from .constraint import Constraint, allowed_calls, forced_calls, json_object, json_schema
-from .conversation import Call, Conversation, ToolSpec, Turn
+from .conversation import Call, Conversation, Picture, ToolSpec, Turn
 from .derive import derive_tekken
 from .encoder import Encoder, find_tekken, load_tekken
 from .errors import (
@@ -111,6 +111,7 @@ __all__ = [
     "ModelSpec",
     "NotOnHub",
     "PATH",
+    "Picture",
     "Piece",
     "Plan",
     "Pool",

@@ -1,9 +1,9 @@
-"""What a conversation is to the engine: turns of text, calls and results. Frozen values."""
+"""What a conversation is to the engine: turns of text and pictures, calls and results. Frozen values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -19,18 +19,45 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """An image as the model sees it: `rows` × `columns` squares of 28 pixels, each one token, and one
+    token at each row's end. `png` is the image in exactly that size."""
+
+    rows: int
+    columns: int
+    png: bytes = field(repr=False)
+
+    @property
+    def tokens(self) -> int:
+        return self.rows * (self.columns + 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One message. `call_id` belongs to a tool's result, `calls` to the assistant's turn.
 
-    `text` may come in parts, which are joined by a blank line. `images` counts the images that
-    the message carries: this engine takes none yet, and says so.
+    `text` may come in parts, which are joined by a blank line; a user's may have pictures among
+    them.
     """
 
     role: Role
-    text: str | tuple[str, ...] = ""
+    text: str | tuple[str | Picture, ...] = ""
     calls: tuple[Call, ...] = ()
     call_id: str | None = None
-    images: int = 0
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The parts that are text."""
+        if isinstance(self.text, str):
+            return (self.text,)
+        return tuple(part for part in self.text if isinstance(part, str))
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The parts that are pictures."""
+        if isinstance(self.text, str):
+            return ()
+        return tuple(part for part in self.text if isinstance(part, Picture))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from .conversation import Call, Conversation, Role, ToolSpec, Turn
+from .conversation import Call, Conversation, Picture, Role, ToolSpec, Turn
 from .encoder import Piece
 from .errors import BadConversation, WeightsError
 from .gguf import GgufHeader
@@ -29,11 +29,15 @@ CONTROL: Final[Mapping[str, int]] = {
     "[TOOL_RESULTS]": 7,
     "[/TOOL_RESULTS]": 8,
     "[TOOL_CALLS]": 9,
+    "[IMG]": 10,
+    "[IMG_BREAK]": 12,
+    "[IMG_END]": 13,
     "[SYSTEM_PROMPT]": 17,
     "[/SYSTEM_PROMPT]": 18,
     "[TOOL_CONTENT]": 19,
 }
 BOS, EOS, INST, END_INST, TOOLS, END_TOOLS, RESULTS, END_RESULTS, TOOL_CALLS = range(1, 10)
+IMG, IMG_BREAK, IMG_END = 10, 12, 13
 SYSTEM, END_SYSTEM, TOOL_CONTENT = 17, 18, 19
 
 _JOIN: Final = "\n\n"
@@ -72,7 +76,7 @@ def v7_pieces(conversation: Conversation) -> list[Piece]:
 
     Raises BadConversation naming the turn's index: an unknown succession of roles, a result
     without its call or a call without its result, an assistant's turn with nothing in it, a bad
-    tool name, images.
+    tool name, a picture that is not the user's.
     """
     turns = conversation.turns
     _check(turns, continue_last=conversation.continue_last)
@@ -87,7 +91,7 @@ def v7_pieces(conversation: Conversation) -> list[Piece]:
             case "user":
                 if i == last_user and conversation.tools:
                     pieces += (TOOLS, _tools_json(conversation.tools), END_TOOLS)
-                pieces += (INST, _joined(group), END_INST)
+                pieces += (INST, *_seen(group), END_INST)
             case "tool":
                 call_id = call_ids.mistral(group[0].call_id or "")
                 pieces += (RESULTS, call_id, TOOL_CONTENT, _joined(group), END_RESULTS)
@@ -146,12 +150,31 @@ def _groups(turns: tuple[Turn, ...]) -> list[list[Turn]]:
 def _joined(group: list[Turn]) -> str:
     if len(group) == 1 and isinstance(group[0].text, str):
         return group[0].text
-    parts = (
-        part
-        for turn in group
-        for part in ((turn.text,) if isinstance(turn.text, str) else turn.text)
-    )
-    return _JOIN.join(part for part in parts if part)
+    return _JOIN.join(part for turn in group for part in turn.texts if part)
+
+
+def _seen(group: list[Turn]) -> list[Piece]:
+    """Texts and pictures as they stand; neighbouring texts are joined, and a picture that ends all
+    the text comes before it."""
+    if not any(turn.pictures for turn in group):
+        return [_joined(group)]
+    told: list[str | Picture] = []
+    for turn in group:
+        for part in (turn.text,) if isinstance(turn.text, str) else turn.text:
+            if isinstance(part, str) and told and isinstance(told[-1], str):
+                told[-1] += _JOIN + part if part else ""
+            elif part:
+                told.append(part)
+    if len(told) == 2 and isinstance(told[0], str):
+        told.reverse()
+    pieces: list[Piece] = []
+    for part in told:
+        if isinstance(part, str):
+            pieces.append(part)
+        else:
+            pieces += (([IMG] * part.columns + [IMG_BREAK]) * part.rows)[:-1]
+            pieces.append(IMG_END)
+    return pieces
 
 
 def _tools_json(tools: tuple[ToolSpec, ...]) -> str:
@@ -208,8 +231,8 @@ def _check(turns: tuple[Turn, ...], *, continue_last: bool) -> None:
     filled = False
     for i, turn in enumerate(turns):
         before = turns[i - 1].role if i else None
-        if turn.images:
-            raise BadConversation("this model takes no images here", i)
+        if turn.role != "user" and turn.pictures:
+            raise BadConversation(f"a {turn.role} message cannot hold images", i)
         if before is not None and turn.role not in _FOLLOWERS[before]:
             raise BadConversation(f"a {turn.role} message cannot follow a {before} message", i)
         if open_calls and turn.role != "tool" and not turn.role == before == "assistant":
@@ -251,4 +274,4 @@ def _check_assistant(turn: Turn, index: int, open_calls: dict[str, int]) -> bool
         if not call.id or call.id in open_calls:
             raise BadConversation(f"the tool call id {call.id!r} is empty or used twice", index)
         open_calls[call.id] = index
-    return bool(turn.calls) or bool(turn.text if isinstance(turn.text, str) else any(turn.text))
+    return bool(turn.calls) or any(turn.texts)

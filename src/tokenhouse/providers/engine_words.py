@@ -72,7 +72,7 @@ def _reminder(turn: Turn) -> Turn:
     """A system message where the format takes none (behind an answer or a result): the user's, marked.
     Results of calls that wait go before it. What it becomes depends on what stands before it alone, so
     that a conversation that grows keeps its prompt's beginning, and with it the cache."""
-    text = turn.text if isinstance(turn.text, str) else "\n\n".join(filter(None, turn.text))
+    text = "\n\n".join(filter(None, turn.texts))
     return Turn("user", f"<system-reminder>\n{text}\n</system-reminder>")
 
 
