@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from tokenhouse import __version__, starter
@@ -17,6 +18,7 @@ from tokenhouse.api import (
     ChatFront,
     CompletionsFront,
     Cors,
+    Counted,
     CountTokens,
     Front,
     Handler,
@@ -36,6 +38,7 @@ from tokenhouse.api import (
     Totals,
     by_path,
 )
+from tokenhouse.app_metrics import readings
 from tokenhouse.app_operating import LiveAccounts
 from tokenhouse.app_providers import Providing, make_providers, why_nothing_answers
 from tokenhouse.billing import Billing, Keep, Patrol, Prices, PriceVersion, Upkeep
@@ -165,7 +168,8 @@ class House:
             clock=self.clock,
             failed_codes_per_minute=server.failed_keys_per_minute,
         )
-        status = Status(self.totals, readiness=self._readiness, gauges=self._gauges)
+        counted = Counted(self.totals, self.relay.totals, partial(readings, self))
+        status = Status(counted, readiness=self._readiness)
         openapi = OpenApi(self.config.site.name, server.public_url, __version__)
         exact, prefixes = by_path(
             {
@@ -251,16 +255,6 @@ class House:
         return {
             "store": None if self.started else "the store is not open",
             "models": None if answers else "no model can answer now",
-        }
-
-    def _gauges(self) -> Mapping[str, float]:
-        totals = self.relay.totals
-        return {
-            "tokenhouse_requests_admitted_total": totals.admitted,
-            "tokenhouse_requests_refused_total": totals.refused,
-            "tokenhouse_requests_waiting": len(self.relay.waiting),
-            "tokenhouse_attempts_failed_total": sum(totals.failed_attempts.values()),
-            "tokenhouse_models_ready": sum(map(self.relay.can_answer, self.catalogue.models)),
         }
 
 

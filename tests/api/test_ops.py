@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.asking import HELLO
-from tests.api.asgi import PATH, ask, get
-from tests.support import replies
+from tests.api.asgi import PATH, Client, ask, get, scope
+from tests.support import answers, replies
 from tests.support.house import Running, serving, upstream_house
 
 LISTED = """
@@ -113,6 +114,59 @@ async def test_metrics_are_what_prometheus_reads_and_count_what_happened(tmp_pat
         assert after["tokenhouse_models_ready"] == 1
 
 
+async def test_metrics_say_of_each_model_what_its_receipts_say(tmp_path: Path) -> None:
+    async with upstream_house(tmp_path) as (running, up):
+        await ask(running, HELLO)
+        up.script(replies.error(500))
+        await ask(running, HELLO)
+        told = await _metrics(running)
+        spent = await running.house.billing.receipts(running.account.id)
+        of = " model=acme/echo"
+        assert told[f"tokenhouse_requests_ended_total{of} outcome=finished"] == 1
+        assert told[f"tokenhouse_requests_ended_total{of} outcome=failed"] == 1
+        for bucket in ("input", "output"):
+            billed = sum(getattr(receipt, bucket) for receipt in spent)
+            assert told[f"tokenhouse_tokens_total bucket={bucket}{of}"] == billed > 0
+        assert told[f"tokenhouse_owed_nanodollars_total{of}"] == sum(r.cost for r in spent) > 0
+        assert told[f"tokenhouse_lost_nanodollars_total{of}"] == 0
+        assert told[f"tokenhouse_first_content_seconds_bucket le=+Inf{of}"] == 1
+        assert told[f"tokenhouse_request_seconds_count{of}"] == 2
+
+
+async def test_metrics_show_holds_the_writer_the_lease_and_routes_at_rest(tmp_path: Path) -> None:
+    eager = "[routing]\nfailures_to_open = 1\n"
+    async with upstream_house(tmp_path, eager) as (running, up):
+        more = asyncio.Event()
+        up.script(replies.stream([answers.role(), answers.text("one"), more, answers.end()]))
+        client = Client(json.dumps({**HELLO, "stream": True}).encode())
+        asking = asyncio.create_task(running.house(scope(running), client.receive, client.send))
+        await client.until_sent(b"one")
+        during = await _metrics(running)
+        assert during["tokenhouse_holds_open"] == 1
+        assert during["tokenhouse_oldest_hold_seconds"] >= 0
+        more.set()
+        await asking
+        up.script(replies.error(500))
+        await ask(running, HELLO)
+        after = await _metrics(running)
+        assert after["tokenhouse_holds_open"] == 0
+        assert after["tokenhouse_route_resting provider=up upstream_model=m"] == 1
+        assert after["tokenhouse_store_readable"] == 1
+        assert after["tokenhouse_writer_unwritten"] == 0
+        for name in ("batches", "operations"):  # two requests begin and end
+            assert after[f"tokenhouse_writer_{name}_total"] >= 4
+        assert after["process_resident_memory_bytes"] > 0
+
+
+async def test_metrics_come_when_the_database_does_not_answer(tmp_path: Path) -> None:
+    async with upstream_house(tmp_path) as (running, _):
+        await running.house.store.stop()
+        told = await _metrics(running)
+        assert told["tokenhouse_store_readable"] == 0
+        assert "tokenhouse_holds_open" not in told
+        assert told["tokenhouse_requests_total"] == 0
+
+
 async def _metrics(running: Running) -> dict[str, float]:
     got = await get(running, "/metrics")
     assert got.status == 200
@@ -120,6 +174,6 @@ async def _metrics(running: Running) -> dict[str, float]:
     found: dict[str, float] = {}
     for family in text_string_to_metric_families(got.text.decode()):
         for sample in family.samples:
-            labels = "".join(f" {name}={value}" for name, value in sample.labels.items())
+            labels = "".join(f" {name}={value}" for name, value in sorted(sample.labels.items()))
             found[sample.name + labels] = sample.value
     return found

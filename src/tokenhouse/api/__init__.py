@@ -11,6 +11,7 @@ from tokenhouse.api.fronts import ChatFront, CompletionsFront, Front, MessagesFr
 from tokenhouse.api.http import Handler, Receive, Scope, Send
 from tokenhouse.api.idempotency import KeyedAnswers
 from tokenhouse.api.inference import Inference, Limits
+from tokenhouse.api.metrics import Counted, Reading
 from tokenhouse.api.models import Models
 from tokenhouse.api.openapi import OpenApi
 from tokenhouse.api.router import Router
@@ -28,6 +29,7 @@ __all__ = [
     "CompletionsFront",
     "Cors",
     "CountTokens",
+    "Counted",
     "Front",
     "Handler",
     "Inference",
@@ -37,6 +39,7 @@ __all__ = [
     "Models",
     "Name",
     "OpenApi",
+    "Reading",
     "Receive",
     "Router",
     "Scope",

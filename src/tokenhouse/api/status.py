@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from tokenhouse.api.http import Receive, Respond, Scope, Send
-from tokenhouse.api.totals import Totals
-
-Gauges = Callable[[], Mapping[str, float]]
+from tokenhouse.api.metrics import Counted, HouseCollector
 
 
 class Status:
     """``readiness`` tells, per part, None when it is ready, else what it waits for."""
 
     def __init__(
-        self, totals: Totals, *, readiness: Callable[[], Mapping[str, str | None]], gauges: Gauges
+        self, counted: Counted, *, readiness: Callable[[], Mapping[str, str | None]]
     ) -> None:
         self._readiness = readiness
         self._registry = CollectorRegistry()
-        self._registry.register(_HouseCollector(totals, gauges))
+        self._house = HouseCollector(counted)
+        self._registry.register(self._house)
+        ProcessCollector(registry=self._registry)
 
     async def health(self, scope: Scope, receive: Receive, send: Send) -> None:
         """200 as long as this process answers at all."""
@@ -41,6 +39,7 @@ class Status:
     async def metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Prometheus text format 0.0.4."""
         del scope, receive
+        await self._house.read()
         body = generate_latest(self._registry)
         headers = [
             (b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),
@@ -48,31 +47,3 @@ class Status:
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-
-
-class _HouseCollector(Collector):
-    """Reads the house's plain counters at scrape time, so that requests pay nothing for metrics."""
-
-    def __init__(self, totals: Totals, gauges: Gauges) -> None:
-        self._totals = totals
-        self._gauges = gauges
-
-    def collect(self) -> Iterable[Metric]:
-        totals = self._totals
-        yield _counter("tokenhouse_requests", "Inference requests begun", totals.begun)
-        yield _counter("tokenhouse_clients_gone", "Clients that left before the end", totals.gone)
-        failed = CounterMetricFamily(
-            "tokenhouse_requests_failed", "Requests answered with an error", labels=["status"]
-        )
-        for status, count in sorted(totals.by_status.items()):
-            failed.add_metric([str(status)], count)
-        yield failed
-        for name, value in self._gauges().items():
-            if name.endswith("_total"):
-                yield _counter(name.removesuffix("_total"), name.replace("_", " "), value)
-            else:
-                yield GaugeMetricFamily(name, name.replace("_", " "), value=value)
-
-
-def _counter(name: str, said: str, value: float) -> CounterMetricFamily:
-    return CounterMetricFamily(name, said, value=value)

@@ -11,7 +11,8 @@ class Totals:
     def __init__(self) -> None:
         self.begun = 0
         self.gone = 0
-        self.by_status: dict[int, int] = {}
+        self.by_status: dict[str, int] = {}
 
     def failed(self, status: int) -> None:
-        self.by_status[status] = self.by_status.get(status, 0) + 1
+        name = str(status)
+        self.by_status[name] = self.by_status.get(name, 0) + 1

@@ -20,8 +20,10 @@ from tokenhouse.relay.port import Admission, Admitted, Book, Closed, Refused, Re
 from tokenhouse.relay.receipt import Attempted, Outcome, Receipt
 from tokenhouse.relay.refusal import RefusedError, not_allowed
 from tokenhouse.relay.relay import Relay
+from tokenhouse.relay.totals import BUCKETS, ModelTotals, RelayTotals, Times
 
 __all__ = [
+    "BUCKETS",
     "Admission",
     "Admitted",
     "Answer",
@@ -37,6 +39,7 @@ __all__ = [
     "LiveRequest",
     "LiveState",
     "Meter",
+    "ModelTotals",
     "Months",
     "Outcome",
     "Plan",
@@ -45,7 +48,9 @@ __all__ = [
     "Refused",
     "RefusedError",
     "Relay",
+    "RelayTotals",
     "Remaining",
+    "Times",
     "TokenCounter",
     "account_not_open",
     "not_allowed",

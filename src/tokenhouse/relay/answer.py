@@ -198,6 +198,8 @@ class Answer:
         """Charge what the finished answer cost; returns when that is durable (commit 2)."""
         assert self.meter.finished
         self.closed = closed = await self._say_close("finished")
+        if closed.lost:
+            self._relay.totals.lose(self.plan.offer.model.id, closed.lost)
         return closed
 
     def stop(self, error: TokenhouseError) -> asyncio.Event:
@@ -257,7 +259,9 @@ class Answer:
         try:
             await self._close_attempt()
         finally:
-            self.closed = await closing
+            self.closed = closed = await closing
+            if closed.lost:
+                self._relay.totals.lose(self.plan.offer.model.id, closed.lost)
             self._is_over()
 
     def _is_over(self) -> None:
@@ -314,6 +318,7 @@ class Answer:
         usage = meter.usage() if owing else NO_USAGE
         owed = self._relay.cost(self.plan, usage) if owing else 0
         self.receipt = receipt = self._make_receipt(outcome, usage, owed)
+        self._relay.totals.add(receipt)
         tokens = usage.prompt_tokens + usage.answer_tokens
         return self._queue_close(receipt, tokens)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 
 from msgspec import structs
 
@@ -35,6 +34,7 @@ from tokenhouse.relay.port import Admission, Admitted, Book, Closed, Reason, Ref
 from tokenhouse.relay.prompt import prompt_text
 from tokenhouse.relay.receipt import Receipt
 from tokenhouse.relay.refusal import not_allowed, refusal_error
+from tokenhouse.relay.totals import RelayTotals
 from tokenhouse.relay.waiting import Waiting
 from tokenhouse.routing import Health, choose
 
@@ -46,16 +46,6 @@ SPENDING: frozenset[Reason] = frozenset({"credit", "day_cap", "month_cap"})
 LARGE_SHARE = 8
 """A prompt whose bound takes more than this share of the tokens per minute is reserved as estimated: a
 bound from bytes alone would keep others out for what it never uses."""
-
-
-@dataclass(slots=True)
-class RelayTotals:
-    """What happened since the start, for metrics."""
-
-    admitted: int = 0
-    refused: int = 0
-    retried: int = 0
-    failed_attempts: dict[str, int] = field(default_factory=dict[str, int])
 
 
 class Relay:

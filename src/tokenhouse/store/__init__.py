@@ -7,5 +7,6 @@ what a charge is and how a hold may end is the ledger's to say.
 
 from tokenhouse.store.schema import Durability
 from tokenhouse.store.sqlite import SqliteStore
+from tokenhouse.store.writer import WriterPulse
 
-__all__ = ["Durability", "SqliteStore"]
+__all__ = ["Durability", "SqliteStore", "WriterPulse"]

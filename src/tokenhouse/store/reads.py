@@ -43,6 +43,11 @@ class Reads:
     def accounts(self) -> tuple[Account, ...]:
         return tuple(Account(*row) for row in self._all("account_list"))
 
+    def holds_open(self) -> tuple[int, int | None]:
+        """→ (how many holds are open, unix milliseconds of the earliest; None without any)."""
+        count, earliest = self._all("holds_open")[0]
+        return count, earliest
+
     def grants(self, account: str) -> tuple[Grant, ...]:
         self._must_know(account)
         return tuple(

@@ -41,7 +41,7 @@ from tokenhouse.store.reader import Reader
 from tokenhouse.store.reads import Reads
 from tokenhouse.store.receipts import ReceiptCodec
 from tokenhouse.store.sql import statements
-from tokenhouse.store.writer import Writer
+from tokenhouse.store.writer import Writer, WriterPulse
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -120,6 +120,15 @@ class SqliteStore(Office):
     def writer(self) -> Writer:
         """The writing thread; HouseError when the store is not started."""
         return self._now.writer
+
+    @property
+    def pulse(self) -> WriterPulse | None:
+        """How the writer does; None when the store is not started."""
+        return None if self._running is None else self._running.writer.pulse
+
+    def holds_open(self) -> asyncio.Future[tuple[int, int | None]]:
+        """→ (how many holds are open, unix milliseconds of the earliest; None without any)."""
+        return self._read(self._now.reads.holds_open)
 
     # ledger.Ledger
 

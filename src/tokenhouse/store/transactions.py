@@ -66,6 +66,8 @@ class Transactions:
         """What could not be written and must be."""
         self.batches = 0
         """Transactions committed so far."""
+        self.operations = 0
+        """Operations that were in them."""
         self._db = db
         self._cursor = db.cursor()
         self._sql = sql
@@ -110,6 +112,7 @@ class Transactions:
         except BaseException:
             self.undo(batch)
             raise
+        self.operations += len(entries)
         return answers
 
     def _one_by_one(self, entries: list[Entry]) -> list[Answer]:

@@ -18,6 +18,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
@@ -54,6 +55,18 @@ class Log(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class WriterPulse:
+    """``unwritten``: operations that must be written and could not be; ``queued``: those that wait for
+    their turn; ``beaten``: monotonic seconds of the last beat that was committed, None before it."""
+
+    batches: int
+    operations: int
+    unwritten: int
+    queued: int
+    beaten: float | None
+
+
 class Writer:
     """Queue and thread; all its methods are called in the event loop that made it.
 
@@ -83,6 +96,7 @@ class Writer:
         self._beat: Callable[[Batch], object] | None = None
         self._beat_s = 0.0
         self._next_beat = 0.0
+        self._beaten: float | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="tokenhouse-writer", daemon=True)
 
@@ -90,6 +104,18 @@ class Writer:
     def batches(self) -> int:
         """Transactions committed so far."""
         return self._transactions.batches
+
+    @property
+    def pulse(self) -> WriterPulse:
+        """How it does; read from the event loop, while the thread may be at work."""
+        transactions = self._transactions
+        return WriterPulse(
+            batches=transactions.batches,
+            operations=transactions.operations,
+            unwritten=len(transactions.kept),
+            queued=self._handed + len(self._soon),
+            beaten=self._beaten,
+        )
 
     def start(self, beat: Callable[[Batch], object] | None, beat_s: float) -> None:
         """Begin to work; ``beat`` rides on the batches."""
@@ -233,7 +259,10 @@ class Writer:
                 if riding:
                     self._windows.forget_idle(self._clock.monotonic())
                 self._transactions.be_patient(True)
+                batches = self._transactions.batches
                 answers = self._work(entries)
+                if riding and self._transactions.batches > batches:
+                    self._beaten = self._clock.monotonic()
             self._deliver(answers, len(entries) - riding)
         return running
 

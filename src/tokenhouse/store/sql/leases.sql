@@ -12,3 +12,6 @@ DELETE FROM lease WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM hold WHERE lease =
 
 -- @leases_drop_others: at start every older lease of this data directory is dead
 DELETE FROM lease WHERE id <> ?;
+
+-- @holds_open: how many holds are open, and the earliest beginning of one
+SELECT count(*), min(at_ms) FROM hold;

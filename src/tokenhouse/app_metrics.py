@@ -1,0 +1,88 @@
+"""What the rooms can say of themselves, as numbers for ``/metrics``; read when they are asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from tokenhouse.api import Reading
+from tokenhouse.errors import TokenhouseError
+from tokenhouse.routing import Health
+
+if TYPE_CHECKING:
+    from tokenhouse.app import House
+
+log = logging.getLogger("tokenhouse")
+
+READ_WITHIN_S: Final = 1.0
+"""A database that answers no sooner is told as unreadable: metrics must come all the more then."""
+
+
+async def readings(house: House) -> Iterable[Reading]:
+    """Everything that is not counted request by request."""
+    return (
+        *(Reading(name, name.replace("_", " "), value, {}) for name, value in _plain(house)),
+        *_resting(house.relay.health),
+        *_writer(house),
+        *await _holds(house),
+    )
+
+
+def _plain(house: House) -> Iterator[tuple[str, float]]:
+    relay = house.relay
+    yield "tokenhouse_requests_waiting", len(relay.waiting)
+    yield "tokenhouse_models_ready", sum(map(relay.can_answer, house.catalogue.models))
+    yield (
+        "tokenhouse_models_offered",
+        sum(model.price is not None for model in relay.catalogue.models),
+    )
+    yield "tokenhouse_attempts_retried_total", relay.totals.retried
+
+
+def _resting(health: Health) -> Iterator[Reading]:
+    for provider, upstream_model in health.snapshot():
+        yield Reading(
+            "tokenhouse_route_resting",
+            "A route that has failed and is not tried now",
+            1,
+            {"provider": provider, "upstream_model": upstream_model},
+        )
+
+
+def _writer(house: House) -> Iterator[Reading]:
+    pulse = house.store.pulse
+    if pulse is None:
+        return
+    said: Mapping[str, tuple[str, float]] = {
+        "tokenhouse_writer_batches_total": ("Transactions committed", pulse.batches),
+        "tokenhouse_writer_operations_total": ("Operations in them", pulse.operations),
+        "tokenhouse_writer_queue": ("Operations that wait for their turn", pulse.queued),
+        "tokenhouse_writer_unwritten": (
+            "Ends of holds that could not be written yet",
+            pulse.unwritten,
+        ),
+    }
+    for name, (words, value) in said.items():
+        yield Reading(name, words, value, {})
+    if pulse.beaten is not None:
+        age = house.clock.monotonic() - pulse.beaten
+        words = "Since this process last showed in the database that it lives"
+        yield Reading("tokenhouse_lease_age_seconds", words, age, {})
+
+
+async def _holds(house: House) -> Iterable[Reading]:
+    name, said = "tokenhouse_store_readable", "1 when the database answers"
+    try:
+        async with asyncio.timeout(READ_WITHIN_S):
+            count, earliest = await house.store.holds_open()
+    except (TimeoutError, TokenhouseError) as error:
+        log.warning("the database does not answer to be measured: %r", error)
+        return (Reading(name, said, 0, {}),)
+    age_s = 0.0 if earliest is None else (house.clock.now_ms() - earliest) / 1000
+    return (
+        Reading(name, said, 1, {}),
+        Reading("tokenhouse_holds_open", "Holds that have not ended", count, {}),
+        Reading("tokenhouse_oldest_hold_seconds", "Age of the oldest of them", age_s, {}),
+    )
