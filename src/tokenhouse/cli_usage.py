@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
@@ -95,9 +94,9 @@ def usage(
     if settings.as_json:
         print_json([_object(row, by) for row in found])
     elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow((*by, *_COUNTS))
-        writer.writerows(_object(row, by).values() for row in found)
+        from tokenhouse.billing import export
+
+        sys.stdout.write(export.table([(*by, *_COUNTS), *(_object(r, by).values() for r in found)]))
     else:
         _print(found, by, names)
 

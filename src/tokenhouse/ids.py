@@ -59,6 +59,12 @@ def begins_with_id(text: str) -> bool:
     return False
 
 
+def is_id(prefix: str, text: str) -> bool:
+    """Is ``text`` an id of that kind?"""
+    body = text.removeprefix(prefix)
+    return text.startswith(prefix) and len(body) == _BODY_LENGTH and _HEX.issuperset(body)
+
+
 def new_secret() -> str:
     """A fresh key secret: ``sk-th-`` and 48 characters, 256 random bits and more."""
     return "sk-th-" + secrets.token_urlsafe(36)

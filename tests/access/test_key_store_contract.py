@@ -164,3 +164,18 @@ async def test_without_an_overlap_the_old_secret_dies_at_once(house: House) -> N
     assert rotated.old_until_ms is None
     assert house.keys.find_caller(made.key.digest) is None
     assert house.keys.find_caller(hash_secret(secret)) is not None
+
+
+async def test_a_rotation_from_a_known_hint_happens_once(house: House) -> None:
+    made = new_key(house.ada, "ci", now_ms=T0)
+    await house.keys.add_key(made.key)
+    first, secret = new_rotation(
+        made.key.id, now_ms=T0 + 1, overlap_ms=100, from_hint=made.key.hint
+    )
+    rotated = await house.keys.rotate_key(first)
+    assert rotated is not None
+    assert rotated.digest == hash_secret(secret)
+    again, _ = new_rotation(made.key.id, now_ms=T0 + 2, overlap_ms=0, from_hint=made.key.hint)
+    assert await house.keys.rotate_key(again) == rotated
+    assert house.keys.find_caller(made.key.digest) is not None
+    assert house.keys.find_caller(hash_secret(secret)) is not None

@@ -85,6 +85,8 @@ class MemoryKeys:
         key = self._keys.get(rotation.key)
         if key is None or key.revoked_ms is not None:
             return key
+        if rotation.from_hint not in (None, key.hint):
+            return key
         until_ms = rotation.old_until_ms
         if until_ms > rotation.at_ms:
             self._old[key.digest] = (key.id, until_ms)

@@ -32,5 +32,6 @@ class KeyStore(Protocol):
         ...
 
     def rotate_key(self, rotation: Rotation) -> Awaitable[Key | None]:
-        """The key as it is now; None when there is none. One that is revoked stays as it was."""
+        """The key as it is now; None when there is none. One that is revoked stays as it was, and
+        one whose hint is not what the rotation says."""
         ...

@@ -27,11 +27,13 @@ def new_key(
     now_ms: int,
     expires_ms: int | None = None,
     limits: KeyLimits | None = None,
+    id: str | None = None,
 ) -> NewKey:
-    """A fresh key for ``account`` (an id), not yet stored. Times are unix milliseconds."""
+    """A fresh key for ``account`` (an id), not yet stored, under ``id`` or an id of its own. Times are
+    unix milliseconds."""
     secret = ids.new_secret()
     key = Key(
-        id=ids.new(ids.KEY, now_ms),
+        id=ids.new(ids.KEY, now_ms) if id is None else id,
         account=account,
         name=name,
         digest=hash_secret(secret),
@@ -43,8 +45,11 @@ def new_key(
     return NewKey(key, secret)
 
 
-def new_rotation(key: str, *, now_ms: int, overlap_ms: int) -> tuple[Rotation, str]:
+def new_rotation(
+    key: str, *, now_ms: int, overlap_ms: int, from_hint: str | None = None
+) -> tuple[Rotation, str]:
     """A fresh secret for the key of this id, not yet stored. → (what to store, the secret)"""
     secret = ids.new_secret()
     hint = secret[-HINT_LETTERS:]
-    return Rotation(key, hash_secret(secret), hint, now_ms, now_ms + overlap_ms), secret
+    until_ms = now_ms + overlap_ms
+    return Rotation(key, hash_secret(secret), hint, now_ms, until_ms, from_hint), secret

@@ -92,13 +92,15 @@ class KeyChange(msgspec.Struct, frozen=True, kw_only=True):
 @dataclass(frozen=True, slots=True)
 class Rotation:
     """A new secret for the key ``key`` (an id), by its digest and hint; until ``old_until_ms`` the one
-    before works beside it."""
+    before works beside it. With ``from_hint`` only where the secret of now has that hint: said twice,
+    it happens once."""
 
     key: str
     digest: bytes
     hint: str
     at_ms: int
     old_until_ms: int
+    from_hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

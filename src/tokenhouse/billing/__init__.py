@@ -12,6 +12,7 @@ from tokenhouse.billing.patrol import Patrol
 from tokenhouse.billing.port import Acts, Office, Records
 from tokenhouse.billing.prices import PriceBook, Prices, PriceVersion
 from tokenhouse.billing.reading import Reading
+from tokenhouse.billing.statement import CHARGES, Line, Statement, Sum, month_of, month_range
 from tokenhouse.billing.upkeep import Keep, Upkeep
 from tokenhouse.billing.values import (
     DAY_MS,
@@ -22,6 +23,9 @@ from tokenhouse.billing.values import (
     By,
     Dimension,
     Funds,
+    KeyUse,
+    Outcome,
+    Pace,
     Page,
     PageAsked,
     ReceiptRow,
@@ -32,6 +36,7 @@ from tokenhouse.billing.values import (
 from tokenhouse.billing.voucher import not_a_voucher, refusal
 
 __all__ = [
+    "CHARGES",
     "DAY_MS",
     "FOREVER_MS",
     "HOUR_MS",
@@ -44,9 +49,13 @@ __all__ = [
     "Funds",
     "Hour",
     "Keep",
+    "KeyUse",
+    "Line",
     "ModelFigures",
     "NewVouchers",
     "Office",
+    "Outcome",
+    "Pace",
     "Page",
     "PageAsked",
     "Patrol",
@@ -57,10 +66,14 @@ __all__ = [
     "ReceiptRow",
     "Records",
     "Spending",
+    "Statement",
+    "Sum",
     "Upkeep",
     "UsageRow",
     "Voucher",
     "export",
+    "month_of",
+    "month_range",
     "not_a_voucher",
     "refusal",
 ]

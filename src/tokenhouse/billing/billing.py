@@ -112,17 +112,25 @@ class Billing(Reading):
         *,
         expires_ms: int | None = None,
         limits: KeyLimits | None = None,
+        id: str | None = None,
+        by: str | None = None,
     ) -> NewKey:
-        """A fresh key; its secret is in the answer and nowhere else. 400 for limits that are none."""
+        """A fresh key; its secret is in the answer and nowhere else. 400 for limits that are none.
+
+        ``id``: what it is to be called, chosen by who asks: said twice, it is made once, and the second
+        time is 409 ``conflict``. ``by``: who does it, where it is not the actor of this door.
+        """
         check_key_name(name)
         check_limits(limits or KeyLimits())
+        if id is not None and not ids.is_id(ids.KEY, id):
+            raise CallerError(f"{id!r} is no key's id", param="id")
         found = await self.account(account)
         if found.state == "closed":
             raise CallerError(f"account {found.name!r} is closed", status=409, code="closed")
         made = new_key(
-            found.id, name, now_ms=self._clock.now_ms(), expires_ms=expires_ms, limits=limits
+            found.id, name, now_ms=self._clock.now_ms(), expires_ms=expires_ms, limits=limits, id=id
         )
-        await said(self._office.add_key(made.key, by=self._by()))
+        await said(self._office.add_key(made.key, by=self._by(actor=by)))
         return made
 
     async def keys(self, account: str | None = None) -> tuple[Key, ...]:
@@ -130,29 +138,55 @@ class Billing(Reading):
         id = None if account is None else (await self.account(account)).id
         return await said(self._keys.keys(id))
 
-    async def revoke_key(self, key: str) -> Key:
-        """The key as it is now; 404 when there is none. Twice is once."""
-        revoked = await said(self._office.revoke_key(key, self._clock.now_ms(), by=self._by()))
-        return _there(revoked, key)
+    async def key(self, key: str, *, account: str | None = None) -> Key:
+        """One key by its id; 404 too when it is not ``account``'s (an id)."""
+        found = await said(self._keys.keys(account))
+        return _there(next((each for each in found if each.id == key), None), key)
 
-    async def change_key(self, key: str, change: KeyChange) -> Key:
-        """The key as it is now; 404 when there is none, 400 for limits that are none. Requests under
-        way keep what they began with."""
+    async def revoke_key(
+        self, key: str, *, account: str | None = None, by: str | None = None
+    ) -> Key:
+        """The key as it is now; 404 when there is none, or none of ``account`` (an id). Twice is once."""
+        await self._must_have(key, account)
+        now_ms, actor = self._clock.now_ms(), self._by(actor=by)
+        return _there(await said(self._office.revoke_key(key, now_ms, by=actor)), key)
+
+    async def change_key(
+        self, key: str, change: KeyChange, *, account: str | None = None, by: str | None = None
+    ) -> Key:
+        """The key as it is now; 404 when there is none, or none of ``account`` (an id), 400 for limits
+        that are none. Requests under way keep what they began with."""
+        await self._must_have(key, account)
         blank = Key(id="", account="", name="", digest=b"", hint="", created_ms=0)
         applied = change.applied(blank)
         check_key_name(applied.name)
         check_limits(applied.limits)
-        changed = await said(self._office.change_key(key, change, by=self._by()))
+        changed = await said(self._office.change_key(key, change, by=self._by(actor=by)))
         return _there(changed, key)
 
-    async def rotate_key(self, key: str, *, overlap_ms: int = 0) -> NewKey:
+    async def rotate_key(
+        self,
+        key: str,
+        *,
+        overlap_ms: int = 0,
+        from_hint: str | None = None,
+        account: str | None = None,
+        by: str | None = None,
+    ) -> NewKey:
         """A new secret for the key; the old one works for ``overlap_ms`` more. What the key has spent
-        counts on. 404 when there is none, 409 when it is revoked."""
+        counts on. 404 when there is none, or none of ``account`` (an id), 409 when it is revoked, or
+        when ``from_hint`` is not the hint of its secret any more (``key_rotated``)."""
+        await self._must_have(key, account)
         if not 0 <= overlap_ms <= OVERLAP_MAX_MS:
             raise CallerError("an overlap lasts from nothing to a year", param="overlap")
         now_ms = self._clock.now_ms()
-        rotation, secret = new_rotation(key, now_ms=now_ms, overlap_ms=overlap_ms)
-        rotated = _there(await said(self._office.rotate_key(rotation, by=self._by())), key)
+        rotation, secret = new_rotation(
+            key, now_ms=now_ms, overlap_ms=overlap_ms, from_hint=from_hint
+        )
+        by_whom = self._by(actor=by)
+        rotated = _there(await said(self._office.rotate_key(rotation, by=by_whom)), key)
+        if rotated.digest != rotation.digest and rotated.revoked_ms is None:
+            raise CallerError(f"key {key!r} was rotated already", status=409, code="key_rotated")
         if rotated.digest != rotation.digest:
             raise CallerError(f"key {key!r} is revoked", status=409, code="key_revoked")
         return NewKey(rotated, secret)
@@ -221,11 +255,15 @@ class Billing(Reading):
         if digest is None:
             raise not_a_voucher()
         now_ms = self._clock.now_ms()
-        actor = self._by() if by is None else By(by)
+        actor = self._by(actor=by)
         return await said(self._office.redeem_voucher(digest, found.id, now_ms, by=actor))
 
-    def _by(self, reason: str = "") -> By:
-        return By(self._actor, reason)
+    async def _must_have(self, key: str, account: str | None) -> None:
+        if account is not None:
+            await self.key(key, account=account)
+
+    def _by(self, reason: str = "", actor: str | None = None) -> By:
+        return By(self._actor if actor is None else actor, reason)
 
 
 def check_limits(limits: KeyLimits) -> None:

@@ -1,7 +1,8 @@
 """Receipts and postings as lines for other programs: CSV with a header, or one JSON object a line.
 
 Amounts are whole nanodollars, times are RFC 3339 in UTC. A field, once named, keeps its meaning; new
-ones go last.
+ones go last. In CSV a text that a spreadsheet would run as a formula has an apostrophe before it (as
+OWASP's page on CSV injection advises); numbers and JSON stay as they are.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from tokenhouse.billing.values import ReceiptRow
 from tokenhouse.ledger import Posting
 
 Form = Literal["csv", "ndjson"]
+
+_RUNS: Final = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet takes for a formula."""
 
 RECEIPT_FIELDS: Final = (
     *("id", "created_at", "ended_at", "account", "key", "model", "outcome", "streamed", "dialect"),
@@ -66,13 +70,13 @@ def posting_fields(posting: Posting) -> dict[str, object]:
 
 def head(form: Form, names: Sequence[str]) -> str:
     """What stands before the first line."""
-    return _csv([names]) if form == "csv" else ""
+    return table([names]) if form == "csv" else ""
 
 
 def lines(form: Form, rows: Iterable[Mapping[str, object]]) -> str:
     """Rows as text, each with its newline. In CSV a list is JSON in one cell, None is empty."""
     if form == "csv":
-        return _csv([_cell(value) for value in row.values()] for row in rows)
+        return table(row.values() for row in rows)
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
@@ -82,9 +86,11 @@ def utc(ms: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _csv(rows: Iterable[Iterable[object]]) -> str:
+def table(rows: Iterable[Iterable[object]]) -> str:
+    """Rows as CSV, no cell of which runs in a spreadsheet."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue()
 
 
@@ -93,4 +99,6 @@ def _cell(value: object) -> object:
         return "true" if value else "false"
     if isinstance(value, list):
         return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and value.startswith(_RUNS):
+        return "'" + value
     return "" if value is None else value

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
 
 from tokenhouse.access import Key, KeyChange, Rotation
+from tokenhouse.billing.statement import Line, Statement
 from tokenhouse.billing.values import (
     AuditRow,
     By,
     Funds,
+    KeyUse,
+    Pace,
     Page,
     PageAsked,
     ReceiptRow,
@@ -41,6 +44,20 @@ class Records(Protocol):
 
     def postings_page(self, account: str, asked: PageAsked) -> Awaitable[Page[Posting]]: ...
 
+    def lines_page(self, account: str, asked: PageAsked) -> Awaitable[Page[Line]]:
+        """The same postings, each with the balance after it; all at one moment."""
+        ...
+
+    def statement(
+        self, account: str, start_ms: int, end_ms: int, *, lines: int
+    ) -> Awaitable[Statement]:
+        """A month of an account, with the first ``lines`` of what is not a charge; all at one moment."""
+        ...
+
+    def pace(self, account: str) -> Awaitable[Pace]:
+        """What counts against its limits now, in this process."""
+        ...
+
     def latest(self, *, since_ms: int, limit: int) -> Awaitable[tuple[ReceiptRow, ...]]:
         """Of the last ``limit`` written in the house, those begun since then; in any order."""
         ...
@@ -56,6 +73,12 @@ class Records(Protocol):
         self, account: str, key: str, *, day_ms: int, week_ms: int, month_ms: int
     ) -> Awaitable[Spending]:
         """What a key has spent, in all and since the days that begin at these times."""
+        ...
+
+    def key_uses(
+        self, account: str, *, day_ms: int, week_ms: int, month_ms: int
+    ) -> Awaitable[Mapping[str, KeyUse]]:
+        """The same of every key of an account that was ever used, by its id."""
         ...
 
     def funds(self, account: str) -> Awaitable[Funds | None]:

@@ -11,12 +11,15 @@ from typing import TypeVar
 from tokenhouse import ids
 from tokenhouse.billing.figures import ModelFigures, figures
 from tokenhouse.billing.port import Records
+from tokenhouse.billing.statement import STATEMENT_LINES, Line, Statement, month_range, months
 from tokenhouse.billing.values import (
     DAY_MS,
     FOREVER_MS,
     AuditRow,
     Dimension,
     Funds,
+    KeyUse,
+    Pace,
     Page,
     PageAsked,
     ReceiptRow,
@@ -84,15 +87,20 @@ class Reading:
 
     async def spending(self, account: str, key: str) -> Spending:
         """What a key (both are ids) has spent, in all and since day, week and month (UTC) began."""
-        now = datetime.datetime.fromtimestamp(self._clock.now_ms() / 1000, datetime.UTC)
-        day_ms = self._clock.now_ms() // DAY_MS * DAY_MS
+        day_ms, week_ms, month_ms = _begins(self._clock.now_ms())
         return await self._records.spending(
-            account,
-            key,
-            day_ms=day_ms,
-            week_ms=day_ms - now.weekday() * DAY_MS,
-            month_ms=day_ms - (now.day - 1) * DAY_MS,
+            account, key, day_ms=day_ms, week_ms=week_ms, month_ms=month_ms
         )
+
+    async def key_uses(self, account: str) -> Mapping[str, KeyUse]:
+        """Key id → what it was used for, for every key of the account that ever was."""
+        id = (await self.account(account)).id
+        day_ms, week_ms, month_ms = _begins(self._clock.now_ms())
+        return await self._records.key_uses(id, day_ms=day_ms, week_ms=week_ms, month_ms=month_ms)
+
+    async def pace(self, account: str) -> Pace:
+        """What counts against the account's limits now."""
+        return await said(self._records.pace((await self.account(account)).id))
 
     async def grants(self, account: str) -> tuple[Grant, ...]:
         """Earliest end first."""
@@ -106,6 +114,24 @@ class Reading:
         """Some of an account's postings; 400 for a limit or a place that is none."""
         id = (await self.account(account)).id
         return await self._records.postings_page(id, _checked(asked))
+
+    async def lines_page(self, account: str, asked: PageAsked) -> Page[Line]:
+        """Some of an account's postings with the balance after each; 400 as for ``postings_page``."""
+        id = (await self.account(account)).id
+        return await self._records.lines_page(id, _checked(asked))
+
+    async def months(self, account: str) -> tuple[str, ...]:
+        """The months of which an account has a statement, the latest first: ``2026-11``."""
+        return months((await self.account(account)).created_ms, self._clock.now_ms())
+
+    async def statement(self, account: str, month: str) -> Statement:
+        """A UTC month (``2026-11``) of an account; 404 for one that it was not there in."""
+        found = await self.account(account)
+        start_ms, end_ms = month_range(month)
+        if end_ms <= found.created_ms or start_ms > self._clock.now_ms():
+            raise CallerError(f"there is no statement of {month}", status=404, code="no_month")
+        await said(self._ledger.balance(found.id))  # grants that have ended are taken away first
+        return await self._records.statement(found.id, start_ms, end_ms, lines=STATEMENT_LINES)
 
     async def receipt(self, id: str, *, account: str | None = None) -> ReceiptRow:
         """By the request's id or its answer's; 404 too when it is not ``account``'s (an id)."""
@@ -161,13 +187,17 @@ class Reading:
         since_ms: int = 0,
         until_ms: int = FOREVER_MS,
         by: Collection[Dimension] = BY_DAY,
+        model: str | None = None,
+        key: str | None = None,
     ) -> tuple[UsageRow, ...]:
         """Requests, tokens and cost of the UTC days (or hours) that begin in the range (the first one
-        whole), summed ``by`` what was asked apart, in its order."""
+        whole), summed ``by`` what was asked apart, in its order; of one ``model``, of one ``key``."""
         id = None if account is None else (await self.account(account)).id
         rows = await self._records.usage(
             id, since_ms=since_ms, until_ms=until_ms, hourly="hour" in by
         )
+        if model is not None or key is not None:
+            rows = tuple(r for r in rows if model in (None, r.model) and key in (None, r.key))
         return summed(rows, by)
 
     async def figures(self, *, since_ms: int, limit: int = 2000) -> Mapping[str, ModelFigures]:
@@ -207,6 +237,13 @@ def summed(rows: Iterable[UsageRow], by: Collection[Dimension]) -> tuple[UsageRo
         UsageRow.of(None if start_ms < 0 else start_ms, account, key, model, counts)
         for (start_ms, account, key, model), counts in sorted(sums.items())
     )
+
+
+def _begins(now_ms: int) -> tuple[int, int, int]:
+    """When the UTC day, week (Monday) and month of now began."""
+    now = datetime.datetime.fromtimestamp(now_ms / 1000, datetime.UTC)
+    day_ms = now_ms // DAY_MS * DAY_MS
+    return day_ms, day_ms - now.weekday() * DAY_MS, day_ms - (now.day - 1) * DAY_MS
 
 
 async def _every(

@@ -18,6 +18,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 Dimension = Literal["day", "hour", "account", "key", "model"]
+Outcome = Literal["finished", "cancelled", "failed", "crashed"]
 VoucherState = Literal["open", "redeemed", "revoked", "expired"]
 
 
@@ -25,7 +26,8 @@ VoucherState = Literal["open", "redeemed", "revoked", "expired"]
 class By:
     """Who does it, and why: what the audit log says of an act.
 
-    ``actor``: ``cli:NAME`` (a login on this machine), ``key:ID`` (a key through the API) or ``house``.
+    ``actor``: ``cli:NAME`` (a login on this machine), ``key:ID`` (a key through the API), ``person:ID``
+    (somebody signed in) or ``house``.
     """
 
     actor: str
@@ -66,7 +68,7 @@ class ReceiptRow:
     streamed: bool
     created_ms: int
     ended_ms: int
-    outcome: Literal["finished", "cancelled", "failed", "crashed"]
+    outcome: Outcome
     cost: int
     owed: int
     lost: int
@@ -189,6 +191,26 @@ class Spending:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyUse:
+    """What a key has been used for: requests ever, what they cost, and when the last one began (the
+    day only, where its receipt was pruned)."""
+
+    requests: int
+    spending: Spending
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What counts against an account's limits now: requests and tokens of the last sixty seconds, and
+    requests under way. Windows are one process's own (decision 0008)."""
+
+    requests: int
+    tokens: int
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
 class Funds:
     """One account at one moment: ``used`` is all that it was ever charged; ``paid``: was money ever
     put in (a grant is not)?"""
@@ -206,7 +228,9 @@ class Funds:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageAsked:
     """Some rows of a long list: those of [since, until) behind ``after``, the place that the page
-    before ended with. A place stays good while rows come and go."""
+    before ended with. A place stays good while rows come and go.
+
+    ``model``, ``key`` (an id) and ``outcomes`` narrow receipts; without them all are meant."""
 
     since_ms: int = 0
     until_ms: int = FOREVER_MS
@@ -214,6 +238,9 @@ class PageAsked:
     limit: int = 100
     oldest_first: bool = False
     as_written: bool = False
+    model: str | None = None
+    key: str | None = None
+    outcomes: tuple[Outcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from tokenhouse.billing import Pace
 from tokenhouse.ledger import Conflict, rules
 from tokenhouse.money import AMOUNT_MAX
 from tokenhouse.relay import Admission, Admitted, Closed, Keep, Receipt, Refused
@@ -98,6 +99,13 @@ def close(
         idempotency.end(batch, row.id, receipt.outcome, charged, keep)
     batch.corrections.append((row.id, tokens))
     return Closed(charged, lost, owed > row.amount, False, account.balance - account.held)
+
+
+def pace(batch: Batch, windows: Windows, id: str) -> Pace:
+    """What counts against an account's limits now; LedgerError when there is no such account."""
+    account = batch.known(id)
+    window = windows.window(id, batch.mono)
+    return Pace(window.requests, window.tokens, account.open_holds)
 
 
 def stands(batch: Batch) -> bool:

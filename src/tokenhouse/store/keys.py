@@ -61,8 +61,13 @@ def change_key(batch: Batch, id: str, change: KeyChange) -> Key | None:
 
 
 def rotate_key(batch: Batch, rotation: Rotation) -> Key | None:
-    """The key as it is now, with its new secret; None when there is none. A revoked one stays."""
+    """The key as it is now, with its new secret; None when there is none. A revoked one stays,
+    and one that has been rotated already."""
     id = rotation.key
+    if rotation.from_hint is not None:
+        key = find_key(batch, id)
+        if key is None or key.hint != rotation.from_hint:
+            return key
     batch.execute("old_secrets_drop", (id, rotation.at_ms))
     if rotation.old_until_ms > rotation.at_ms:
         batch.execute("old_secret_new", (id, rotation.old_until_ms))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar
 
 from tokenhouse.billing import (
     AuditRow,
     By,
     Funds,
+    KeyUse,
+    Line,
     Page,
     PageAsked,
     ReceiptRow,
     Spending,
+    Statement,
     UsageRow,
     Voucher,
 )
@@ -59,6 +62,14 @@ class Office:
     def postings_page(self, account: str, asked: PageAsked) -> asyncio.Future[Page[Posting]]:
         return self._read(self._reads.postings_page, pages.of_postings(account, asked), asked)
 
+    def lines_page(self, account: str, asked: PageAsked) -> asyncio.Future[Page[Line]]:
+        return self._read(self._reads.lines_page, pages.of_postings(account, asked), asked)
+
+    def statement(
+        self, account: str, start_ms: int, end_ms: int, *, lines: int
+    ) -> asyncio.Future[Statement]:
+        return self._read(self._reads.statement, account, start_ms, end_ms, lines)
+
     def latest(self, *, since_ms: int, limit: int) -> asyncio.Future[tuple[ReceiptRow, ...]]:
         return self._read(self._reads.latest, since_ms, limit)
 
@@ -71,6 +82,11 @@ class Office:
         self, account: str, key: str, *, day_ms: int, week_ms: int, month_ms: int
     ) -> asyncio.Future[Spending]:
         return self._read(self._reads.spending, account, key, (day_ms, week_ms, month_ms))
+
+    def key_uses(
+        self, account: str, *, day_ms: int, week_ms: int, month_ms: int
+    ) -> asyncio.Future[Mapping[str, KeyUse]]:
+        return self._read(self._reads.key_uses, account, (day_ms, week_ms, month_ms))
 
     def funds(self, account: str) -> asyncio.Future[Funds | None]:
         return self._read(self._reads.funds, account)

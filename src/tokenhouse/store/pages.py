@@ -7,23 +7,25 @@ in the order of their writing, ``TIME.KIND.ID`` for postings.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
-from tokenhouse.billing import Page, PageAsked
+from tokenhouse.billing import Outcome, Page, PageAsked
 from tokenhouse.errors import CallerError
 from tokenhouse.money import AMOUNT_MAX
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
+OUTCOMES: Final[tuple[Outcome, ...]] = ("finished", "cancelled", "failed", "crashed")
 _CREATED, _SEQ = 5, 20
 """Where they stand in a row of ``receipt_get``."""
 
 
 def of_receipts(account: str | None, asked: PageAsked) -> tuple[str, tuple[object, ...]]:
     """→ (statement, its parameters but for the limit)"""
+    filters = of_filters(asked)
     if account is None or asked.as_written:
         after = 0 if asked.after is None else _whole(asked.after)
-        words = (after, asked.since_ms, asked.until_ms)
+        words = (after, asked.since_ms, asked.until_ms, *filters)
         if account is None:
             return "receipts_written", words
         return "receipts_written_of", (account, *words)
@@ -32,8 +34,14 @@ def of_receipts(account: str | None, asked: PageAsked) -> tuple[str, tuple[objec
         time, _, seq = asked.after.partition(".")
         after_time, after_seq = _whole(time), _whole(seq)
     if asked.oldest_first:
-        return "receipts_up", (account, asked.until_ms, after_time, after_seq)
-    return "receipts_down", (account, asked.since_ms, after_time, after_seq)
+        return "receipts_up", (account, asked.until_ms, after_time, after_seq, *filters)
+    return "receipts_down", (account, asked.since_ms, after_time, after_seq, *filters)
+
+
+def of_filters(asked: PageAsked) -> tuple[object, ...]:
+    """What a statement of receipts is told of models, keys and outcomes."""
+    outcomes = asked.outcomes or OUTCOMES
+    return asked.model, asked.key, *outcomes, *outcomes[:1] * (len(OUTCOMES) - len(outcomes))
 
 
 def of_postings(account: str, asked: PageAsked) -> tuple[str, tuple[object, ...]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from tokenhouse.access import Key
@@ -12,11 +14,15 @@ from tokenhouse.billing import (
     HOUR_MS,
     AuditRow,
     Funds,
+    KeyUse,
+    Line,
     Page,
     PageAsked,
     PriceVersion,
     ReceiptRow,
     Spending,
+    Statement,
+    Sum,
     UsageRow,
     Voucher,
 )
@@ -24,7 +30,7 @@ from tokenhouse.ledger import HOUSE, Account, Grant, LedgerError, Posting, Verif
 from tokenhouse.relay import Kept
 from tokenhouse.store.audit import audit_rows
 from tokenhouse.store.keys import key_rows
-from tokenhouse.store.pages import page, posting_place
+from tokenhouse.store.pages import of_filters, page, posting_place
 from tokenhouse.store.prices import price_versions
 from tokenhouse.store.receipts import ReceiptCodec, usage_rows
 from tokenhouse.store.vouchers import voucher_rows
@@ -75,7 +81,8 @@ class Reads:
     def receipts(
         self, account: str, since_ms: int, until_ms: int, limit: int
     ) -> tuple[ReceiptRow, ...]:
-        rows = self._all("receipts_down", account, since_ms, until_ms, 0, limit)
+        every = of_filters(PageAsked())
+        rows = self._all("receipts_down", account, since_ms, until_ms, 0, *every, limit)
         return tuple(map(self._codec.row, rows))
 
     def receipts_page(
@@ -93,6 +100,40 @@ class Reads:
     ) -> Page[Posting]:
         rows = self._all(words[0], *words[1], asked.limit + 1)
         return page(rows, asked, _posting, posting_place)
+
+    def lines_page(self, words: tuple[str, tuple[object, ...]], asked: PageAsked) -> Page[Line]:
+        with self._moment():
+            found = self.postings_page(words, asked)
+            if not found.rows:
+                return Page((), found.next, found.last)
+            newest = found.rows[-1 if asked.oldest_first else 0]
+            place = (newest.account, newest.at_ms, newest.transfer, newest.kind)
+            ((balance,),) = self._all("balance_after", *place)
+        lines: list[Line] = []
+        for posting in reversed(found.rows) if asked.oldest_first else found.rows:
+            lines.append(Line(posting, balance))
+            balance -= posting.amount
+        if asked.oldest_first:
+            lines.reverse()
+        return Page(tuple(lines), found.next, found.last)
+
+    def statement(self, account: str, start_ms: int, end_ms: int, lines: int) -> Statement:
+        with self._moment():
+            ((opening,),) = self._all("balance_before", account, start_ms)
+            kinds = self._all("posted_by_kind", account, start_ms, end_ms)
+            others = self._all("posted_otherwise", account, start_ms, end_ms, lines)
+            used = self._all("usage_models_of", account, start_ms, end_ms)
+        sums = {kind: Sum(count, amount) for kind, count, amount in kinds}
+        return Statement(
+            account=account,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            opening=opening,
+            closing=opening + sum(each.amount for each in sums.values()),
+            sums=sums,
+            lines=tuple(map(_posting, others)),
+            usage=tuple(replace(row, start_ms=None) for row in usage_rows(used)),
+        )
 
     def latest(self, since_ms: int, limit: int) -> tuple[ReceiptRow, ...]:
         return tuple(map(self._codec.row, self._all("receipts_latest", since_ms, limit)))
@@ -115,6 +156,12 @@ class Reads:
 
     def spending(self, account: str, key: str, starts: tuple[int, int, int]) -> Spending:
         return Spending(*self._all("spent_by_key", account, key, *starts)[0])
+
+    def key_uses(self, account: str, starts: tuple[int, int, int]) -> Mapping[str, KeyUse]:
+        return {
+            key: KeyUse(requests, Spending(*spent), last_ms)
+            for key, requests, *spent, last_ms in self._all("key_uses", account, *starts)
+        }
 
     def funds(self, account: str) -> Funds | None:
         rows = self._all("funds_of", account)
@@ -143,17 +190,23 @@ class Reads:
 
     def verify(self) -> Verification:
         """Everything that must be true of the money, checked on one snapshot."""
-        self._db.execute("BEGIN")
-        try:
+        with self._moment():
             (open_holds,) = self._all("verify_open_holds")[0]
             errors = [
                 sentence.format(*row)
                 for statement, sentence in _CHECKS
                 for row in self._all(statement)
             ]
+        return Verification(not errors, open_holds, tuple(errors))
+
+    @contextmanager
+    def _moment(self) -> Generator[None]:
+        """All that is read within is of one moment."""
+        self._db.execute("BEGIN")
+        try:
+            yield
         finally:
             self._db.execute("ROLLBACK")
-        return Verification(not errors, open_holds, tuple(errors))
 
     def _must_know(self, account: str) -> None:
         if account == HOUSE or not self._all("account_find", account):

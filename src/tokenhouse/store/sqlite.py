@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from tokenhouse import ids
 from tokenhouse.access import Caller, Key, KeyChange, Rotation
-from tokenhouse.billing import By, PriceVersion
+from tokenhouse.billing import By, Pace, PriceVersion
 from tokenhouse.catalogue import Price
 from tokenhouse.clock import Clock
 from tokenhouse.errors import HouseError
@@ -205,6 +205,9 @@ class SqliteStore(Office):
         detail = self._codec.detail(receipt)
         end = self.writer.briefly_insist if keep is None else self.writer.insist
         return end(book.close, receipt, detail, tokens, keep)
+
+    def pace(self, account: str) -> asyncio.Future[Pace]:
+        return self.writer.say(book.pace, self._windows, account)
 
     def kept(self, account: str, name: str) -> asyncio.Future[Kept | None]:
         return self._read(self._now.reads.kept, account, name, self._clock.now_ms())

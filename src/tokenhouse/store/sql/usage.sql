@@ -103,6 +103,12 @@ SELECT start_ms, account, key, model, sum(requests), sum(failed), sum(input), su
 FROM used_by_day WHERE account = ?1 AND start_ms >= ?2 AND start_ms < ?3 AND key <> ''
 GROUP BY start_ms, account, key, model ORDER BY start_ms, account, key, model;
 
+-- @usage_models_of: what an account used, by model
+SELECT 0, account, '', model, sum(requests), sum(failed), sum(input), sum(cache_read),
+    sum(cache_write), sum(output), sum(reasoning), sum(images), sum(cost)
+FROM used_by_day WHERE account = ?1 AND start_ms >= ?2 AND start_ms < ?3 AND key <> ''
+GROUP BY account, model ORDER BY model;
+
 -- @usage_days: what every account used, by day, key and model
 SELECT start_ms, account, key, model, sum(requests), sum(failed), sum(input), sum(cache_read),
     sum(cache_write), sum(output), sum(reasoning), sum(images), sum(cost)
@@ -114,6 +120,16 @@ SELECT coalesce(sum(cost), 0), coalesce(sum(cost) FILTER (WHERE start_ms >= ?3),
     coalesce(sum(cost) FILTER (WHERE start_ms >= ?4), 0),
     coalesce(sum(cost) FILTER (WHERE start_ms >= ?5), 0)
 FROM used_by_day WHERE account = ?1 AND key = ?2;
+
+-- @key_uses: what each key of an account was used for, in all and since three days, and when last
+SELECT used.key, used.requests, used.total, used.day, used.week, used.month, coalesce(
+    (SELECT created_ms FROM receipt WHERE account = ?1 AND created_ms >= used.last
+        AND receipt.key = used.key ORDER BY created_ms DESC LIMIT 1), used.last)
+FROM (SELECT key, sum(requests) AS requests, sum(cost) AS total,
+        coalesce(sum(cost) FILTER (WHERE start_ms >= ?2), 0) AS day,
+        coalesce(sum(cost) FILTER (WHERE start_ms >= ?3), 0) AS week,
+        coalesce(sum(cost) FILTER (WHERE start_ms >= ?4), 0) AS month, max(start_ms) AS last
+    FROM used_by_day WHERE account = ?1 AND key <> '' GROUP BY key) AS used;
 
 -- @funds_of: what an account has, what is held of it, what it was charged in all, whether it ever paid
 SELECT balance, held, (SELECT coalesce(sum(cost), 0) FROM used_by_day WHERE account = ?1),
