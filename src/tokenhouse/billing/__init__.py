@@ -7,9 +7,27 @@ and usage for the control plane, the pages and the command line.
 
 from tokenhouse.billing import export
 from tokenhouse.billing.billing import Billing, NewVouchers
-from tokenhouse.billing.figures import Hour, ModelFigures
+from tokenhouse.billing.desk import Desk
+from tokenhouse.billing.figures import Hour, ModelFigures, RouteFigures
+from tokenhouse.billing.operating import (
+    AccountsAsked,
+    AuditAsked,
+    Difference,
+    EngineRow,
+    FailuresAsked,
+    Folding,
+    LeaseRow,
+    LiveRow,
+    OpenHold,
+    ProcessRow,
+    Refusal,
+    RouteRow,
+    RunningHouse,
+    SettingsRow,
+    Verified,
+)
 from tokenhouse.billing.patrol import Patrol
-from tokenhouse.billing.port import Acts, Office, Records
+from tokenhouse.billing.port import Acts, Lists, Office, Records
 from tokenhouse.billing.prices import PriceBook, Prices, PriceVersion
 from tokenhouse.billing.reading import Reading
 from tokenhouse.billing.statement import CHARGES, Line, Statement, Sum, month_of, month_range
@@ -40,20 +58,31 @@ __all__ = [
     "DAY_MS",
     "FOREVER_MS",
     "HOUR_MS",
+    "AccountsAsked",
     "Acts",
     "AttemptRow",
+    "AuditAsked",
     "AuditRow",
     "Billing",
     "By",
+    "Desk",
+    "Difference",
     "Dimension",
+    "EngineRow",
+    "FailuresAsked",
+    "Folding",
     "Funds",
     "Hour",
     "Keep",
     "KeyUse",
+    "LeaseRow",
     "Line",
+    "Lists",
+    "LiveRow",
     "ModelFigures",
     "NewVouchers",
     "Office",
+    "OpenHold",
     "Outcome",
     "Pace",
     "Page",
@@ -62,14 +91,21 @@ __all__ = [
     "PriceBook",
     "PriceVersion",
     "Prices",
+    "ProcessRow",
     "Reading",
     "ReceiptRow",
     "Records",
+    "Refusal",
+    "RouteFigures",
+    "RouteRow",
+    "RunningHouse",
+    "SettingsRow",
     "Spending",
     "Statement",
     "Sum",
     "Upkeep",
     "UsageRow",
+    "Verified",
     "Voucher",
     "export",
     "month_of",

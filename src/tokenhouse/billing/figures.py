@@ -56,6 +56,42 @@ def figures(
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteFigures:
+    """What the latest attempts at one route say; ``latency_ms``: the median until they answered or
+    failed. ``last_error`` is a code."""
+
+    attempts: int
+    failed: int
+    latency_ms: int
+    last_error: str | None = None
+    last_failed_ms: int | None = None
+
+
+def route_figures(rows: Iterable[ReceiptRow]) -> dict[tuple[str, str], RouteFigures]:
+    """(provider, upstream model) → its figures, from the attempts of ``rows``."""
+    times: dict[tuple[str, str], list[int]] = defaultdict(list)
+    failed: dict[tuple[str, str], int] = defaultdict(int)
+    last: dict[tuple[str, str], tuple[int, str]] = {}
+    for row in rows:
+        for attempt in row.attempts:
+            route = (attempt.provider, attempt.upstream_model)
+            times[route].append(attempt.latency_ms)
+            if attempt.error is not None:
+                failed[route] += 1
+                last[route] = max(last.get(route, (0, "")), (row.ended_ms, attempt.error))
+    return {
+        route: RouteFigures(
+            attempts=len(each),
+            failed=failed[route],
+            latency_ms=round(median(each)),
+            last_error=last[route][1] if route in last else None,
+            last_failed_ms=last[route][0] if route in last else None,
+        )
+        for route, each in times.items()
+    }
+
+
 def _of(model: str, rows: Sequence[ReceiptRow], *, since_ms: int, until_ms: int) -> ModelFigures:
     failed = sum(map(_failed, rows))
     streamed = [row for row in rows if row.streamed and not _failed(row)]

@@ -6,6 +6,14 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
 
 from tokenhouse.access import Key, KeyChange, Rotation
+from tokenhouse.billing.operating import (
+    AccountsAsked,
+    AuditAsked,
+    FailuresAsked,
+    Folding,
+    LeaseRow,
+    OpenHold,
+)
 from tokenhouse.billing.statement import Line, Statement
 from tokenhouse.billing.values import (
     AuditRow,
@@ -158,5 +166,38 @@ class Acts(Protocol):
         ...
 
 
-class Office(Records, Acts, Protocol):
+class Lists(Protocol):
+    """What only operators ask: lists of the whole house. Pages with a place that is none raise
+    CallerError 400, naming ``after``."""
+
+    def accounts_page(self, asked: AccountsAsked) -> Awaitable[Page[Account]]: ...
+
+    def audit_page(self, asked: AuditAsked) -> Awaitable[Page[AuditRow]]: ...
+
+    def failures(self, asked: FailuresAsked) -> Awaitable[Page[ReceiptRow]]:
+        """Those that failed or crashed, whatever ``asked.text`` says; newest written first."""
+        ...
+
+    def open_holds(self, *, limit: int) -> Awaitable[tuple[OpenHold, ...]]:
+        """Oldest first."""
+        ...
+
+    def leases(self) -> Awaitable[tuple[LeaseRow, ...]]: ...
+
+    def folding(self) -> Awaitable[Folding]: ...
+
+    def add_audit(
+        self,
+        act: str,
+        subject: str,
+        account: str | None,
+        change: tuple[Mapping[str, object] | None, Mapping[str, object] | None],
+        *,
+        by: By,
+    ) -> Awaitable[None]:
+        """A row for an act that changed nothing in the store: what was before, and after."""
+        ...
+
+
+class Office(Records, Acts, Lists, Protocol):
     """Everything that billing asks of one store."""

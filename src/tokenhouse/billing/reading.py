@@ -258,9 +258,14 @@ async def _every(
 
 
 def _checked(asked: PageAsked) -> PageAsked:
-    if not 1 <= asked.limit <= PAGE_MAX:
-        raise CallerError(f"'limit' must be 1 … {PAGE_MAX}, not {asked.limit}.", param="limit")
+    check_limit(asked.limit)
     return asked
+
+
+def check_limit(limit: int) -> None:
+    """CallerError 400 for a page of no rows, or of too many."""
+    if not 1 <= limit <= PAGE_MAX:
+        raise CallerError(f"'limit' must be 1 … {PAGE_MAX}, not {limit}.", param="limit")
 
 
 async def said(sentence: Awaitable[T]) -> T:

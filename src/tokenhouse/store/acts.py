@@ -79,6 +79,18 @@ def rotate_key(batch: Batch, rotation: Rotation, by: By | None) -> Key | None:
     return rotated
 
 
+def add_audit(
+    batch: Batch,
+    act: str,
+    subject: str,
+    account: str | None,
+    change: tuple[Facts | None, Facts | None],
+    by: By,
+) -> None:
+    """An act that changed nothing here."""
+    record(batch, by, act, subject, account=account, change=change)
+
+
 def _record_key(
     batch: Batch, act: str, change: tuple[Key | None, Key | None], by: By | None
 ) -> None:

@@ -30,11 +30,12 @@ def record(
 
 def audit_rows(rows: Iterable[tuple[Any, ...]]) -> tuple[AuditRow, ...]:
     """Rows of ``audit_page`` → what billing reads."""
-    return tuple(_row(*row) for row in rows)
+    return tuple(map(audit_row, rows))
 
 
-def _row(seq: int, at_ms: int, actor: str, act: str, *rest: Any) -> AuditRow:
-    subject, account, reason, before, after = rest
+def audit_row(row: tuple[Any, ...]) -> AuditRow:
+    """One of them."""
+    seq, at_ms, actor, act, subject, account, reason, before, after = row
     return AuditRow(
         seq=seq,
         at_ms=at_ms,

@@ -7,11 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar
 
 from tokenhouse.billing import (
+    AccountsAsked,
+    AuditAsked,
     AuditRow,
     By,
+    FailuresAsked,
+    Folding,
     Funds,
     KeyUse,
+    LeaseRow,
     Line,
+    OpenHold,
     Page,
     PageAsked,
     ReceiptRow,
@@ -20,8 +26,9 @@ from tokenhouse.billing import (
     UsageRow,
     Voucher,
 )
-from tokenhouse.ledger import Credited, Posting
-from tokenhouse.store import pages, usage, vouchers
+from tokenhouse.ledger import Account, Credited, Posting
+from tokenhouse.store import acts, pages, usage, vouchers
+from tokenhouse.store.lists import Lists
 from tokenhouse.store.reads import Reads
 from tokenhouse.store.writer import Writer
 
@@ -38,6 +45,10 @@ class Office:
 
     @property
     def _reads(self) -> Reads:
+        raise NotImplementedError
+
+    @property
+    def _lists(self) -> Lists:
         raise NotImplementedError
 
     def _read(self, read: Callable[P, T], *words: P.args, **named: P.kwargs) -> asyncio.Future[T]:
@@ -122,3 +133,36 @@ class Office:
 
     def vouchers(self, *, before: str | None, limit: int) -> asyncio.Future[tuple[Voucher, ...]]:
         return self._read(self._reads.vouchers, before, limit)
+
+    # billing.Lists
+
+    def accounts_page(self, asked: AccountsAsked) -> asyncio.Future[Page[Account]]:
+        return self._read(self._lists.accounts, asked)
+
+    def audit_page(self, asked: AuditAsked) -> asyncio.Future[Page[AuditRow]]:
+        pages.below(asked.after)
+        return self._read(self._lists.audit, asked)
+
+    def failures(self, asked: FailuresAsked) -> asyncio.Future[Page[ReceiptRow]]:
+        pages.below(asked.after)
+        return self._read(self._lists.failures, asked)
+
+    def open_holds(self, *, limit: int) -> asyncio.Future[tuple[OpenHold, ...]]:
+        return self._read(self._lists.open_holds, limit)
+
+    def leases(self) -> asyncio.Future[tuple[LeaseRow, ...]]:
+        return self._read(self._lists.leases)
+
+    def folding(self) -> asyncio.Future[Folding]:
+        return self._read(self._lists.folding)
+
+    def add_audit(
+        self,
+        act: str,
+        subject: str,
+        account: str | None,
+        change: tuple[Mapping[str, object] | None, Mapping[str, object] | None],
+        *,
+        by: By,
+    ) -> asyncio.Future[None]:
+        return self.writer.say(acts.add_audit, act, subject, account, change, by)

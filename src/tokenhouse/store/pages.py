@@ -7,7 +7,7 @@ in the order of their writing, ``TIME.KIND.ID`` for postings.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, Protocol, TypeVar
 
 from tokenhouse.billing import Outcome, Page, PageAsked
 from tokenhouse.errors import CallerError
@@ -58,8 +58,23 @@ def of_postings(account: str, asked: PageAsked) -> tuple[str, tuple[object, ...]
     return "postings_down", (account, asked.since_ms, *place)
 
 
+def below(after: str | None) -> int:
+    """The seq that a page of what was written last begins below."""
+    return AMOUNT_MAX if after is None else _whole(after)
+
+
+class Paged(Protocol):
+    """What a page was asked with."""
+
+    @property
+    def after(self) -> str | None: ...
+
+    @property
+    def limit(self) -> int: ...
+
+
 def page(
-    rows: Sequence[Row], asked: PageAsked, read: Callable[[Row], T], place: Callable[[Row], str]
+    rows: Sequence[Row], asked: Paged, read: Callable[[Row], T], place: Callable[[Row], str]
 ) -> Page[T]:
     """Rows read with a limit of one more than asked → the page."""
     shown = rows[: asked.limit]

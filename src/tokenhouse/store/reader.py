@@ -25,8 +25,8 @@ _log = logging.getLogger("tokenhouse.store")
 class Reader:
     """Queue and thread; runs one read after another."""
 
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._queue: SimpleQueue[_Read | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="tokenhouse-reader", daemon=True)
 

@@ -35,6 +35,7 @@ from tokenhouse.store.backup import backup
 from tokenhouse.store.batch import Batch
 from tokenhouse.store.checkpoint import Checkpointer
 from tokenhouse.store.limits import Windows
+from tokenhouse.store.lists import Lists
 from tokenhouse.store.lock import DirectoryLock
 from tokenhouse.store.office import Office
 from tokenhouse.store.reader import Reader
@@ -103,7 +104,7 @@ class SqliteStore(Office):
         if running is None:
             return
         await running.writer.stop()
-        await running.reader.stop()
+        await running.stop_reading()
         await asyncio.to_thread(running.checkpointer.stop)
         try:
             if self.lease:
@@ -189,7 +190,10 @@ class SqliteStore(Office):
         return self._read(self._now.reads.postings, account, limit)
 
     def verify(self) -> asyncio.Future[Verification]:
-        return self._read(self._now.reads.verify)
+        """Read beside all else: it walks every table, and nobody else's read waits for it."""
+        running = self._now
+        reader, reads = running.beside()
+        return running.writer.then(reader.put, reads.verify)
 
     # relay.Book (note is the ledger's)
 
@@ -266,6 +270,10 @@ class SqliteStore(Office):
     def _reads(self) -> Reads:
         return self._now.reads
 
+    @property
+    def _lists(self) -> Lists:
+        return self._now.lists
+
     def _read(self, read: Callable[P, T], *words: P.args, **named: P.kwargs) -> asyncio.Future[T]:
         running = self._now
         return running.writer.then(running.reader.put, read, *words, **named)
@@ -309,7 +317,7 @@ class _Running:
         sql = statements()
         written = connect()
         read, called = schema.connect_reader(path), schema.connect_reader(path)
-        self.connections = (written, read, called)
+        self.connections = [written, read, called]
         self.checkpointer = Checkpointer(connect, written)
         self.writer = Writer(
             written,
@@ -319,6 +327,26 @@ class _Running:
             wal=self.checkpointer,
             inline=inline,
         )
-        self.reader = Reader()
+        self._loop = asyncio.get_running_loop()
+        self.reader = Reader(self._loop)
         self.reads = Reads(read, sql)
+        self.lists = Lists(read, sql)
         self.callers = keys.CallerReader(called, sql)
+        self._path = path
+        self._sql = sql
+        self._beside: tuple[Reader, Reads] | None = None
+
+    def beside(self) -> tuple[Reader, Reads]:
+        """A reader of its own for what takes long, made when it is first wanted."""
+        if self._beside is None:
+            db = schema.connect_reader(self._path)
+            self.connections.append(db)
+            self._beside = (Reader(self._loop), Reads(db, self._sql))
+            self._beside[0].start()
+        return self._beside
+
+    async def stop_reading(self) -> None:
+        """Finish what is to be read, then end the reading threads."""
+        await self.reader.stop()
+        if self._beside is not None:
+            await self._beside[0].stop()

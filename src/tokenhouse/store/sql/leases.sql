@@ -15,3 +15,7 @@ DELETE FROM lease WHERE id <> ?;
 
 -- @holds_open: how many holds are open, and the earliest beginning of one
 SELECT count(*), min(at_ms) FROM hold;
+
+-- @lease_all: every lease with how many holds are open on it
+SELECT id, counter, started_ms, (SELECT count(*) FROM hold WHERE hold.lease = lease.id)
+FROM lease ORDER BY started_ms, id;

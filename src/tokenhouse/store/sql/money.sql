@@ -27,6 +27,15 @@ WHERE name = ? AND state <> 'closed' AND id <> 'house';
 SELECT id, name, plan, balance, held, state, created_ms FROM account
 WHERE id <> 'house' ORDER BY created_ms, id;
 
+-- @account_seek: accounts below a place, newest first: by words, state and plan where asked
+SELECT id, name, plan, balance, held, state, created_ms FROM account
+WHERE id < ?1 AND id <> 'house' AND (?2 IS NULL OR state = ?2) AND (?3 IS NULL OR plan = ?3)
+    AND (?4 = '' OR instr(lower(name), ?4) > 0 OR lower(id) = ?4)
+ORDER BY id DESC LIMIT ?5;
+
+-- @holds_list: what is held now, oldest first
+SELECT id, account, amount, owed, lease, at_ms, key, model FROM hold ORDER BY at_ms, id LIMIT ?;
+
 -- @transfer_new: one transfer, that is two postings
 INSERT INTO transfer (account, at_ms, id, kind, amount, reason) VALUES (?, ?, ?, ?, ?, ?);
 

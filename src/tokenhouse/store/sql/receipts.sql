@@ -51,6 +51,13 @@ SELECT id, account, key, model, outcome, created_ms, cost, owed, lost, late, hel
 FROM (SELECT * FROM receipt ORDER BY seq DESC LIMIT ?2)
 WHERE created_ms >= ?1 AND key IS NOT NULL;
 
+-- @receipts_failed: requests that failed or crashed, below a place, last written first
+SELECT id, account, key, model, outcome, created_ms, cost, owed, lost, late, held, input,
+    cache_read, cache_write, output, reasoning, images, terms, detail, ended_ms, seq
+FROM receipt
+WHERE outcome IN ('failed', 'crashed') AND seq < ?1 AND created_ms >= ?2 AND key IS NOT NULL
+ORDER BY seq DESC LIMIT ?3;
+
 -- @postings_down: an account's postings before a place, newest first
 SELECT id, account, amount, kind, at_ms, reason FROM transfer
 WHERE account = ?1 AND at_ms >= ?2 AND (at_ms, id, kind) < (?3, ?4, ?5)

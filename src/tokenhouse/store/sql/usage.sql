@@ -4,6 +4,9 @@ SELECT value FROM meta WHERE name = ?;
 -- @meta_raise: one of the store's own numbers, when it is more than before
 UPDATE meta SET value = max(value, ?2) WHERE name = ?1;
 
+-- @folding: how far the rollups are, and the last receipt there is
+SELECT (SELECT value FROM meta WHERE name = 'folded'), coalesce(max(seq), 0) FROM receipt;
+
 -- @fold_end: the last of the next receipts to fold
 SELECT max(seq) FROM (SELECT seq FROM receipt WHERE seq > ?1 ORDER BY seq LIMIT ?2);
 
