@@ -19,17 +19,20 @@ from tokenhouse.config import (
     UpstreamConfig,
 )
 from tokenhouse.engine import (
+    FORMATS,
     Encoder,
     Engine,
     EngineError,
     EngineSettings,
+    Format,
     ModelSpec,
+    Tekken,
     WeightsError,
-    check_v7,
     derive_tekken,
     find_projector,
     find_tekken,
     find_weights,
+    format_of,
     load_tekken,
     read_header,
 )
@@ -169,9 +172,7 @@ def _engine_model(
             f"its weights are not here: put {model.weights} into the directory engine.weights_dir"
         )
     try:
-        tokenizer = _tokenizer(model, weights)
-        tekken = load_tekken(tokenizer)
-        check_v7(tekken, read_header(weights))
+        tokenizer, tekken, form = _tokenizer(model, weights)
     except EngineError as error:
         log.error("%s: %s", model.id, error)
         return str(error).replace(f"{weights.parent}/", "")
@@ -195,31 +196,42 @@ def _engine_model(
         providing.eager.append(engine)
     if model.tokenizer is not None:
         providing.counters[model.tokenizer] = lambda text: len(tekken.encode(text))
-    return EngineModel(engine, Encoder(tekken, tokenizer))
+    return EngineModel(engine, Encoder(tekken, tokenizer), form)
 
 
-def _tokenizer(model: Model, weights: Path) -> Path:
-    """The model's tekken.json: the named one, one beside the weights, or one made out of them."""
-    if model.tokenizer == STARTER:
-        return starter.tokenizer_path()
-    if model.tokenizer is not None and model.tokenizer.endswith(".json"):
-        return weights.parent / model.tokenizer
+def _tokenizer(model: Model, weights: Path) -> tuple[Path, Tekken, Format]:
+    """The model's tekken.json (the named one, one beside the weights that suits them, or one made out of
+    them), and the format that its row names, else that file."""
+    header, name = read_header(weights), model.tokenizer or ""
+    version = name.removeprefix("tekken-") if name in FORMATS else None
+    if name == STARTER or name.endswith(".json"):
+        path = starter.tokenizer_path() if name == STARTER else weights.parent / name
+        tekken = load_tekken(path)
+        return path, tekken, format_of(tekken, header)
+    own = weights.with_name(f"{weights.stem}.tekken.json")
     try:
-        return find_tekken(weights)
+        path = find_tekken(weights)
+        tekken = load_tekken(path)
+        return path, tekken, format_of(tekken, header, version)
     except WeightsError:
-        return derive_tekken(weights, weights.with_name(f"{weights.stem}.tekken.json"))
+        if own.is_file():
+            raise
+    tekken = load_tekken(derive_tekken(weights, own, version))
+    return own, tekken, format_of(tekken, header, version)
 
 
 def _count_with(tokenizer: str, weights_dir: Path, providing: Providing) -> None:
     """A counter for models that run elsewhere, where their tokenizer's file lies in the weights
-    directory: the one that the row names, ``tekken.json`` for "tekken-v7"."""
-    path = weights_dir / ("tekken.json" if tokenizer == "tekken-v7" else tokenizer)
+    directory: the one that the row names, ``tekken.json`` for "tekken-v7" and its like."""
+    path = weights_dir / ("tekken.json" if tokenizer in FORMATS else tokenizer)
     if path.suffix != ".json" or not path.is_file():
         return
     try:
         tekken = load_tekken(path)
     except EngineError as error:
         log.warning("tokens of %s are estimated: %s", tokenizer, error)
+        return
+    if tokenizer in FORMATS and tokenizer != f"tekken-{tekken.version}":
         return
     providing.counters[tokenizer] = lambda text: len(tekken.encode(text))
 

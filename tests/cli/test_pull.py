@@ -179,7 +179,7 @@ def test_each_failure_has_its_exit_code_and_its_mend(
     assert "pull again" in away["message"]
 
 
-def test_the_siblings_in_the_catalogue_say_that_they_cannot_be_served_yet(
+def test_the_siblings_in_the_catalogue_say_what_they_want_before_they_are_offered(
     cli: Cli, far: FakeHub, tiny: dict[str, bytes]
 ) -> None:
     far.files["mistralai/Ministral-3-3B-Instruct-2512-GGUF"] = {
@@ -187,7 +187,7 @@ def test_the_siblings_in_the_catalogue_say_that_they_cannot_be_served_yet(
         "Ministral-3-3B-Instruct-2512-BF16-mmproj.gguf": tiny[EYES],
     }
     said = cli("pull", "ministral-3-3b", "--dry-run").out
-    assert "tekken-v13" in said
+    assert "mistralai/ministral-3-3b-instruct has no price" in said
     assert "BF16-mmproj" in said
 
 

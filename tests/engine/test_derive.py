@@ -11,8 +11,8 @@ from tests.engine.tiny import tekken as described
 from tokenhouse.engine import (
     Tekken,
     WeightsError,
-    check_v7,
     derive_tekken,
+    format_of,
     load_tekken,
     read_header,
 )
@@ -31,7 +31,7 @@ def test_the_pattern_is_that_of_mistrals_own_file() -> None:
 def test_the_weights_own_vocabulary_is_the_tokenizer(
     derived: Tekken, tekken: Tekken, weights: Path
 ) -> None:
-    check_v7(derived, read_header(weights))
+    format_of(derived, read_header(weights))
     assert (derived.n_vocab, derived.n_special) == (tekken.n_vocab, tekken.n_special)
 
 

@@ -17,18 +17,18 @@ from mistral_common.protocol.instruct.messages import (
     ToolMessage,
     UserMessage,
 )
-from mistral_common.protocol.instruct.normalize import InstructRequestNormalizerV7
+from mistral_common.protocol.instruct.normalize import get_normalizer
 from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.protocol.instruct.tool_calls import Function, FunctionCall, Tool, ToolCall
-from mistral_common.protocol.instruct.validator import MistralRequestValidatorV5, ValidationMode
+from mistral_common.protocol.instruct.validator import ValidationMode, get_validator
+from mistral_common.tokens.tokenizers.base import TokenizerVersion
 from mistral_common.tokens.tokenizers.image import (
     ImageConfig,
     ImageEncoder,
     ImageEncoding,
     SpecialImageIDs,
 )
-from mistral_common.tokens.tokenizers.instruct import InstructTokenizerV7
-from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 from PIL import Image
 
 from tests.engine.tiny import write_tekken
@@ -36,12 +36,13 @@ from tokenhouse.engine import (
     BadConversation,
     Call,
     Conversation,
+    Format,
     Picture,
     Tekken,
     ToolSpec,
     Turn,
     WeightsError,
-    check_v7,
+    format_of,
     read_header,
     v7_pieces,
 )
@@ -76,13 +77,17 @@ TOOLS = st.lists(
     ),
     max_size=3,
 ).map(tuple)
+RESULTS = st.sampled_from(["", "{}", '{"a": [1, null]}', "[1]", "3.50", '"é"', "NaN", "[", "1e400"])
 IDS = st.from_regex(r"[a-zA-Z0-9]{9}", fullmatch=True)
 PICTURES = st.builds(Picture, st.integers(1, 55), st.integers(1, 55), st.just(b""))
 PICTURE = Picture(1, 1, b"")
 
 
+VERSIONS = ("v3", "v7", "v11", "v13")
+
+
 @st.composite
-def conversations(draw: st.DrawFn) -> Conversation:
+def conversations(draw: st.DrawFn, version: str = "v7") -> Conversation:
     """What mistral-common's own validator lets through, with ids that it lets through."""
     turns: list[Turn] = []
     parts = TEXTS | st.lists(TEXTS, max_size=3).map(tuple)
@@ -91,8 +96,10 @@ def conversations(draw: st.DrawFn) -> Conversation:
     for _ in range(draw(st.integers(1, 3))):
         turns += [Turn("user", draw(seen)) for _ in range(draw(st.integers(1, 2)))]
         if draw(st.booleans()):
+            if draw(st.booleans()):
+                turns += [Turn("system", draw(parts)), Turn("user", draw(parts))]
             continue
-        turns += _assistant(draw, parts)
+        turns += _assistant(draw, parts, version)
     ends = turns[-1].role
     if ends == "assistant":
         if draw(st.booleans()):
@@ -101,21 +108,24 @@ def conversations(draw: st.DrawFn) -> Conversation:
     return Conversation(tuple(turns), draw(TOOLS))
 
 
-def _assistant(draw: st.DrawFn, parts: st.SearchStrategy[Any]) -> list[Turn]:
+def _assistant(draw: st.DrawFn, parts: st.SearchStrategy[Any], version: str) -> list[Turn]:
+    """v3 has no place for text and calls in one message; from v11 on results may come in any order."""
     filled = TEXTS.filter(lambda text: text != "")
-    turns = [Turn("assistant", draw(filled)) for _ in range(draw(st.integers(0, 2)))]
-    if turns and not draw(st.booleans()):
-        return turns
+    told = [Turn("assistant", draw(filled)) for _ in range(draw(st.integers(0, 2)))]
+    if told and not draw(st.booleans()):
+        return told
     ids = draw(st.lists(IDS, min_size=1, max_size=3, unique=True))
     calls = tuple(Call(i, draw(NAMES), draw(ARGUMENTS)) for i in ids)
-    turns.append(Turn("assistant", draw(TEXTS), calls))
-    turns += [Turn("tool", draw(parts), call_id=i) for i in ids]
+    turns = [] if version == "v3" else told
+    turns.append(Turn("assistant", "" if version == "v3" else draw(TEXTS), calls))
+    results = draw(st.permutations(ids)) if version in ("v11", "v13") else ids
+    turns += [Turn("tool", draw(parts | RESULTS), call_id=i) for i in results]
     if draw(st.booleans()):
         turns.append(Turn("assistant", draw(filled)))
     return turns
 
 
-def reference(conversation: Conversation, tekken_file: Path, *, check: bool = True) -> list[int]:
+def reference(conversation: Conversation, tekken_file: Path, version: str) -> list[int]:
     request: Any = ChatCompletionRequest(
         model="m",
         messages=[_message(conversation, i) for i in range(len(conversation.turns))],
@@ -124,9 +134,9 @@ def reference(conversation: Conversation, tekken_file: Path, *, check: bool = Tr
             for t in conversation.tools
         ] or None,
     )  # fmt: skip
-    if check:
-        MistralRequestValidatorV5(ValidationMode.serving).validate_messages(request.messages)
-    normalised = InstructRequestNormalizerV7.normalizer().from_chat_completion_request(request)
+    asked = TokenizerVersion(version)
+    get_validator(asked, ValidationMode.serving).validate_messages(request.messages)
+    normalised = get_normalizer(asked, None).from_chat_completion_request(request)
     return _instruct(tekken_file).encode_instruct(normalised).tokens
 
 
@@ -137,7 +147,8 @@ def _instruct(path: Path) -> Any:
     if path not in _loaded:
         config = ImageConfig(image_patch_size=14, max_image_size=1540, spatial_merge_size=2)
         eyes = _Grid(config, SpecialImageIDs(img=10, img_break=12, img_end=13))
-        _loaded[path] = InstructTokenizerV7(Tekkenizer.from_file(path), eyes)
+        _loaded[path] = MistralTokenizer.from_file(path).instruct_tokenizer
+        _loaded[path].image_encoder = eyes
     return _loaded[path]
 
 
@@ -179,13 +190,28 @@ def _message(conversation: Conversation, index: int) -> Any:
             )
 
 
-@settings(max_examples=250, deadline=None)
-@given(conversation=conversations())
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A tekken.json of each version."""
+    directory = tmp_path_factory.mktemp("versions")
+    return {v: write_tekken(directory / f"tekken_{v}.json", version=v) for v in VERSIONS}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 def test_every_conversation_gets_the_ids_that_the_reference_gives_it(
-    conversation: Conversation, tekken: Tekken, tekken_file: Path
+    version: str, files: dict[str, Path]
 ) -> None:
-    ours = tekken.encode_pieces(v7_pieces(conversation))
-    assert ours == reference(conversation, tekken_file)
+    tekken = Tekken.from_file(files[version])
+    form = format_of(tekken)
+    assert form.version == version
+
+    @settings(max_examples=250, deadline=None)
+    @given(conversation=conversations(version))
+    def held(conversation: Conversation) -> None:
+        ours = tekken.encode_pieces(form.pieces(conversation))
+        assert ours == reference(conversation, files[version], version)
+
+    held()
 
 
 @settings(max_examples=150, deadline=None)
@@ -290,17 +316,35 @@ def test_a_bad_tool_name_and_a_bottomless_schema_are_refused() -> None:
         deep = deep["items"]  # type: ignore[assignment]
 
 
-def test_another_tokenizer_version_is_refused_with_its_mend(tmp_path: Path) -> None:
-    old = Tekken.from_file(write_tekken(tmp_path / "tekken.json", version="v3"))
-    with pytest.raises(WeightsError, match="v3"):
-        check_v7(old)
+def test_a_tokenizer_of_no_known_version_or_without_its_control_tokens_is_refused(
+    tekken: Tekken, tmp_path: Path
+) -> None:
+    newer = Tekken.from_file(write_tekken(tmp_path / "tekken.json", version="v15"))
+    with pytest.raises(
+        WeightsError, match="is Tekken v15, and this engine speaks v3, v7, v11, v13"
+    ):
+        format_of(newer)
+    with pytest.raises(WeightsError, match=r"is no Tekken v11: it has no \[ARGS\], \[CALL_ID\]"):
+        format_of(tekken, version="v11")
+    assert format_of(tekken, version="v3").version == "v3"
+
+
+def test_a_text_before_calls_is_told_in_v3_as_in_v7() -> None:
+    turns = (
+        Turn("user", "go"),
+        Turn("assistant", "well", (Call("abcdefghi", "f", "{}"),)),
+        Turn("tool", "seen", call_id="abcdefghi"),
+    )
+    told = Format("v3").pieces(Conversation(turns))
+    assert told[:7] == v7_pieces(Conversation(turns))[:7] == [1, 3, "go", 4, "well", 9, told[6]]
+    assert told[8:] == [7, '{"content": "seen", "call_id": "abcdefghi"}', 8]
 
 
 def test_a_tokenizer_of_another_size_than_the_weights_is_refused(
     tekken: Tekken, weights: Path, tmp_path: Path
 ) -> None:
     header = read_header(weights)
-    check_v7(tekken, header)
+    format_of(tekken, header)
     other = Tekken.from_file(write_tekken(tmp_path / "tekken.json", 4096))
     with pytest.raises(WeightsError, match="has 8192 tokens and its tokenizer 4096"):
-        check_v7(other, header)
+        format_of(other, header)

@@ -24,6 +24,15 @@ CONTROL = (
     "[TOOL_CONTENT]",
 )  # fmt: skip
 SPECIAL = 1000
+ARGS, CALL_ID = 32, 33
+
+
+def control(version: str) -> list[str]:
+    """The control tokens of a version, by id."""
+    if version not in ("v11", "v13"):
+        return list(CONTROL)
+    fillers = [f"<SPECIAL_{i}>" for i in range(len(CONTROL), ARGS)]
+    return [*CONTROL, *fillers, "[ARGS]", "[CALL_ID]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ class Shape:
     context: int = 32_768
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def tekken(vocabulary: int = 8192, version: str = "v7") -> dict[str, Any]:
     """A tekken.json as a value: Mistral's vocabulary, cut short."""
     source = resources.files("mistral_common") / "data" / "tekken_240911.json"
@@ -54,7 +63,8 @@ def tekken(vocabulary: int = 8192, version: str = "v7") -> dict[str, Any]:
         },
         "vocab": entries,
         "special_tokens": [
-            {"rank": i, "token_str": name, "is_control": True} for i, name in enumerate(CONTROL)
+            {"rank": i, "token_str": name, "is_control": True}
+            for i, name in enumerate(control(version))
         ],
         "image": {"image_patch_size": 14, "max_image_size": 1540, "spatial_merge_size": 2},
     }

@@ -6,7 +6,7 @@ what it costs, and HTTP for answers: it says on which socket and with which key 
 is answered, which bytes to send and what the bytes that come back mean. The steps of one request:
 
     await engine.wait_ready(timeout_s)
-    ids = await encoder.encode(v7_pieces(conversation))
+    ids = await encoder.encode(form.pieces(conversation))
     async with engine.reserve(len(ids), max_tokens) as room:
         send completion_body(Completion(ids, max_tokens, …)) to engine.socket_path
         for each frame: read_chunk(data)      # Progress | Piece | Done
@@ -61,7 +61,7 @@ from .projector import Projector, mend_activation, read_projector
 from .pull import Item, Plan, Wanted, carry_out, plan_pull, smaller
 from .supervisor import Engine, EngineSettings, ModelSpec, State
 from .tekken import Tekken
-from .template import FORMATS, check_v7, v7_pieces
+from .template import FORMATS, V7, Format, format_of, v7_pieces
 from .tool_calls import (
     ArgumentsDelta,
     CallEnd,
@@ -98,6 +98,7 @@ __all__ = [
     "FORMATS",
     "FetchProgress",
     "Fit",
+    "Format",
     "GgufHeader",
     "HUB",
     "Hub",
@@ -130,6 +131,7 @@ __all__ = [
     "ToolCallReader",
     "ToolSpec",
     "Turn",
+    "V7",
     "Wanted",
     "WeightsError",
     "WrongHash",
@@ -137,7 +139,6 @@ __all__ = [
     "bytes_available",
     "carry_out",
     "check_disk",
-    "check_v7",
     "completion_body",
     "derive_tekken",
     "find_projector",
@@ -145,6 +146,7 @@ __all__ = [
     "find_weights",
     "fit",
     "forced_calls",
+    "format_of",
     "gib",
     "json_object",
     "json_schema",

@@ -23,8 +23,9 @@ PATTERN: Final = (
 """How Tekken cuts text before merging (the same in each of Mistral's tekken.json)."""
 
 
-def derive_tekken(weights: Path, into: Path) -> Path:
-    """Write the weights' own vocabulary as a tekken.json to `into` (blocking); → `into`.
+def derive_tekken(weights: Path, into: Path, version: str | None = None) -> Path:
+    """Write the weights' own vocabulary as a tekken.json to `into` (blocking); → `into`. `version`:
+    the instruct format that they were trained on, None: as their control tokens and template say.
 
     Raises WeightsError when the weights' tokenizer is no Tekken.
     """
@@ -33,19 +34,22 @@ def derive_tekken(weights: Path, into: Path) -> Path:
         raise WeightsError(
             f"the tokenizer of {weights} is {header.tokenizer_pre or header.tokenizer_model}, "
             "and this engine speaks Tekken",
-            "choose a model of the Mistral Small 3.0 / 3.1 family",
+            'say tokenizer = "engine" in its row: then its own chat template is used',
         )
     tokens, types = read_vocabulary(weights)
     n_special = 0
     while n_special < len(types) and types[n_special] == _CONTROL:
         n_special += 1
     part = into.with_name(into.name + ".part")
-    part.write_text(json.dumps(_description(weights, tokens, n_special)))
+    made_for = version or _version(tokens[:n_special], header.chat_template or "")
+    part.write_text(json.dumps(_description(weights, tokens, n_special, made_for)))
     os.replace(part, into)
     return into
 
 
-def _description(weights: Path, tokens: list[str], n_special: int) -> dict[str, object]:
+def _description(
+    weights: Path, tokens: list[str], n_special: int, version: str
+) -> dict[str, object]:
     bytes_of = {letter: byte for byte, letter in byte_letters().items()}
     try:
         words = [bytes(bytes_of[letter] for letter in word) for word in tokens[n_special:]]
@@ -61,7 +65,7 @@ def _description(weights: Path, tokens: list[str], n_special: int) -> dict[str, 
             "num_vocab_tokens": len(words),
             "default_vocab_size": len(tokens),
             "default_num_special_tokens": n_special,
-            "version": _version(specials),
+            "version": version,
         },
         "vocab": [
             {"rank": i, "token_bytes": base64.b64encode(word).decode(), "token_str": None}
@@ -73,10 +77,11 @@ def _description(weights: Path, tokens: list[str], n_special: int) -> dict[str, 
     }
 
 
-def _version(specials: list[str]) -> str:
-    """The instruct format that the control tokens are made for."""
-    if "[ARGS]" in specials or "[CALL_ID]" in specials:
-        return "v11"
+def _version(specials: list[str], template: str) -> str:
+    """The instruct format that the control tokens are made for; v13 has those of v11, and writes no
+    ids of calls."""
+    if "[ARGS]" in specials:
+        return "v13" if "[ARGS]" in template and "[CALL_ID]" not in template else "v11"
     return "v7" if "[SYSTEM_PROMPT]" in specials else "v3"
 
 

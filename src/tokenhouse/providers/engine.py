@@ -28,6 +28,7 @@ from tokenhouse.chat import (
 )
 from tokenhouse.engine import (
     PATH,
+    V7,
     ArgumentsDelta,
     CallEnd,
     CallEvent,
@@ -38,6 +39,7 @@ from tokenhouse.engine import (
     Encoder,
     Engine,
     EngineError,
+    Format,
     Logprob,
     Malformed,
     Piece,
@@ -47,7 +49,6 @@ from tokenhouse.engine import (
     completion_body,
     read_chunk,
     read_error,
-    v7_pieces,
 )
 from tokenhouse.engine import TextDelta as EngineText
 from tokenhouse.errors import CallerError, ContextExceeded, UpstreamError
@@ -75,10 +76,12 @@ NOTICED_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class EngineModel:
-    """A model of this house: the process that runs it and the encoder of its tokenizer."""
+    """A model of this house: the process that runs it, the encoder of its tokenizer and the format
+    of its prompts."""
 
     engine: Engine
     encoder: Encoder
+    form: Format = V7
 
 
 class EngineProvider:
@@ -386,5 +389,5 @@ class EngineAttempt:
 async def _prompt(model: EngineModel, call: Call) -> list[int]:
     conversation = call.request.conversation()
     return await model.encoder.encode(
-        v7_pieces(engine_conversation(conversation, call.system_prompt))
+        model.form.pieces(engine_conversation(conversation, call.system_prompt))
     )
