@@ -8,17 +8,17 @@ else refused; v3, which has no place for it, takes an assistant's text before it
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
-from .conversation import Call, Conversation, Picture, Role, ToolSpec, Turn
+from .call_ids import CallIds
+from .conversation import Call, Conversation, Picture, ToolSpec, Turn
 from .encoder import Piece
 from .errors import BadConversation, WeightsError
 from .gguf import GgufHeader
+from .succession import NAME, check_turns
 from .tekken import Tekken
 
 BOS, EOS, INST, END_INST, TOOLS, END_TOOLS, RESULTS, END_RESULTS, TOOL_CALLS = range(1, 10)
@@ -55,15 +55,6 @@ _CONTROL: Final[Mapping[str, Mapping[str, int]]] = {
 """Version → the control tokens that it writes, and their ids, which are the same in every file."""
 
 _JOIN: Final = "\n\n"
-_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
-_CALL_ID: Final = re.compile(r"[a-zA-Z0-9]{9}\Z")
-_BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_FOLLOWERS: Final[Mapping[Role, tuple[Role, ...]]] = {
-    "system": ("user", "assistant", "system"),
-    "user": ("assistant", "system", "user"),
-    "assistant": ("assistant", "user", "tool"),
-    "tool": ("assistant", "tool", "user"),
-}
 
 
 FORMATS: Final = tuple(f"tekken-{version}" for version in _CONTROL)
@@ -91,7 +82,7 @@ class Format:
         without its call or a call without its result, an assistant's turn with nothing in it, a bad
         tool name, a picture that is not the user's.
         """
-        _check(conversation.turns, continue_last=conversation.continue_last)
+        check_turns(conversation.turns, continue_last=conversation.continue_last)
         return _Writer(self, conversation).pieces()
 
 
@@ -149,7 +140,7 @@ class _Writer:
         self._form = form
         self._tools = conversation.tools
         self._continued = conversation.continue_last
-        self._call_ids = _CallIds()
+        self._call_ids = CallIds()
         groups = _groups(conversation.turns)
         self._system = ""
         if form.version == "v3":
@@ -221,37 +212,6 @@ class _Writer:
             yield from (args, json.dumps(_arguments(call.arguments), ensure_ascii=False))
 
 
-class _CallIds:
-    """Any client's call ids → Mistral's nine alphanumerics, the same each turn, never two alike."""
-
-    def __init__(self) -> None:
-        self._by_client: dict[str, str] = {}
-        self._taken: set[str] = set()
-
-    def mistral(self, client: str) -> str:
-        known = self._by_client.get(client)
-        if known is not None:
-            return known
-        bare = client.removeprefix("call_").removeprefix("toolu_")
-        made = bare if _CALL_ID.match(bare) else _digest(client)
-        salt = 0
-        while made in self._taken:
-            salt += 1
-            made = _digest(f"{client}#{salt}")
-        self._taken.add(made)
-        self._by_client[client] = made
-        return made
-
-
-def _digest(text: str) -> str:
-    number = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
-    letters = ""
-    for _ in range(9):
-        number, index = divmod(number, 62)
-        letters += _BASE62[index]
-    return letters
-
-
 def _groups(turns: tuple[Turn, ...]) -> list[list[Turn]]:
     """Neighbouring turns of the user, and of the assistant, are one; all others stand alone."""
     groups: list[list[Turn]] = []
@@ -313,7 +273,7 @@ def _seen(group: list[Turn]) -> list[Piece]:
 
 def _tools_json(tools: tuple[ToolSpec, ...]) -> str:
     for tool in tools:
-        if not _NAME.match(tool.name):
+        if not NAME.match(tool.name):
             raise BadConversation(f"tool name {tool.name!r} must match ^[a-zA-Z0-9_-]{{1,64}}$")
     listed = [
         {
@@ -332,7 +292,7 @@ def _tools_json(tools: tuple[ToolSpec, ...]) -> str:
         raise BadConversation("a tool's schema is nested too deeply") from None
 
 
-def _calls_json(calls: list[Call], call_ids: _CallIds) -> str:
+def _calls_json(calls: list[Call], call_ids: CallIds) -> str:
     return json.dumps(
         [
             {
@@ -354,58 +314,3 @@ def _arguments(text: str) -> object:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
-
-
-def _check(turns: tuple[Turn, ...], *, continue_last: bool) -> None:
-    if not turns:
-        raise BadConversation("a conversation needs at least one message")
-    if len(turns) == 1 and turns[0].role not in ("user", "system"):
-        raise BadConversation("a conversation starts with a user or system message", 0)
-    open_calls: dict[str, int] = {}
-    filled = False
-    for i, turn in enumerate(turns):
-        before = turns[i - 1].role if i else None
-        if turn.role != "user" and turn.pictures:
-            raise BadConversation(f"a {turn.role} message cannot hold images", i)
-        if before is not None and turn.role not in _FOLLOWERS[before]:
-            raise BadConversation(f"a {turn.role} message cannot follow a {before} message", i)
-        if open_calls and turn.role != "tool" and not turn.role == before == "assistant":
-            call_id, at = next(iter(open_calls.items()))
-            raise BadConversation(f"the tool call {call_id!r} has no result", at)
-        if turn.role == "tool":
-            _check_result(turn, i, open_calls)
-        elif turn.role == "assistant":
-            filled = _check_assistant(turn, i, open_calls) or (filled and before == "assistant")
-            if not filled and (i + 1 == len(turns) or turns[i + 1].role != "assistant"):
-                raise BadConversation("an assistant message needs content or tool_calls", i)
-    if open_calls:
-        call_id, at = next(iter(open_calls.items()))
-        raise BadConversation(f"the tool call {call_id!r} has no result", at)
-    ends = turns[-1].role
-    if (ends == "assistant") != continue_last:
-        raise BadConversation(
-            "only an assistant message can be continued"
-            if continue_last
-            else "the last message must be the user's or a tool's, unless it is to be continued",
-            len(turns) - 1,
-        )
-
-
-def _check_result(turn: Turn, index: int, open_calls: dict[str, int]) -> None:
-    if not turn.call_id:
-        raise BadConversation("a tool result needs its tool_call_id", index)
-    if open_calls.pop(turn.call_id, None) is None:
-        raise BadConversation(f"no tool call {turn.call_id!r} waits for this result", index)
-
-
-def _check_assistant(turn: Turn, index: int, open_calls: dict[str, int]) -> bool:
-    """Note the calls as open; → whether the turn holds anything."""
-    for call in turn.calls:
-        if not _NAME.match(call.name):
-            raise BadConversation(
-                f"function name {call.name!r} must match ^[a-zA-Z0-9_-]{{1,64}}$", index
-            )
-        if not call.id or call.id in open_calls:
-            raise BadConversation(f"the tool call id {call.id!r} is empty or used twice", index)
-        open_calls[call.id] = index
-    return bool(turn.calls) or any(turn.texts)
