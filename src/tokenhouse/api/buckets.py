@@ -31,6 +31,11 @@ class Buckets:
         self._left[account] = (left - 1.0, now)
         return None
 
+    def left(self, account: str) -> tuple[int, float]:
+        """→ how often it may be done now, and in how many seconds all of it is back."""
+        left = self._now(account, self._clock.monotonic())
+        return int(left), (self.per_minute - left) * 60.0 / self.per_minute
+
     def _now(self, account: str, now: float) -> float:
         """What is left in the bucket now: it fills up evenly."""
         left, at = self._left.get(account, (float(self.per_minute), now))

@@ -49,6 +49,17 @@ def key_asked(headers: Headers, path: str, body: bytes) -> KeyAsked:
 
     The same bytes (and version headers) to another spelling of the same route are the same request.
     """
+    name = idempotency_name(headers)
+    route = next((path[len(prefix) :] for prefix in PREFIXES if path.startswith(prefix)), path)
+    digest = hashlib.sha256(route.encode() + b"\0")
+    for asking in _ASKING:
+        digest.update(b"%b\0" % (header(headers, asking) or b""))
+    digest.update(body)
+    return KeyAsked(name, digest.digest())
+
+
+def idempotency_name(headers: Headers) -> str:
+    """The Idempotency-Key that the headers must carry. CallerError 400 for one that can't be taken."""
     name = header(headers, HEADER)
     assert name is not None
     if any(found == HEADER and value != name for found, value in headers):
@@ -59,12 +70,7 @@ def key_asked(headers: Headers, path: str, body: bytes) -> KeyAsked:
             f"the Idempotency-Key header must be 1 to {_LONGEST} visible ASCII characters, "
             "without spaces",
         )
-    route = next((path[len(prefix) :] for prefix in PREFIXES if path.startswith(prefix)), path)
-    digest = hashlib.sha256(route.encode() + b"\0")
-    for asking in _ASKING:
-        digest.update(b"%b\0" % (header(headers, asking) or b""))
-    digest.update(body)
-    return KeyAsked(name.decode("ascii"), digest.digest())
+    return name.decode("ascii")
 
 
 class KeyedAnswers:

@@ -30,13 +30,16 @@ class Router:
         *,
         clock: Clock,
         cors: Cors,
+        sections: Mapping[str, Handler] | None = None,
         pages: Handler | None = None,
     ) -> None:
+        """``sections``: path → what answers everything at and below it, its own 404s and 405s too."""
         self._exact = dict(exact)
         self._prefixes = sorted(prefixes.items(), key=lambda item: -len(item[0][1]))
         self._allowed = allowed(exact)
         self._clock = clock
         self._cors = cors
+        self._sections = tuple((sections or {}).items())
         self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,6 +53,9 @@ class Router:
 
     def _find(self, scope: Scope) -> Handler:
         method, path = scope["method"], scope["path"]
+        for section, handler in self._sections:
+            if path == section or path.startswith(section + "/"):
+                return handler if method != "OPTIONS" else self._cors.preflight
         if method == "OPTIONS":
             return self._cors.preflight
         if method == "HEAD" and ("GET", path) in self._exact:

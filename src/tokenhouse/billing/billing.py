@@ -17,8 +17,8 @@ from tokenhouse.access import (
 from tokenhouse.billing.naming import check_account_name, check_key_name, key_or
 from tokenhouse.billing.port import Office
 from tokenhouse.billing.reading import Reading, said
-from tokenhouse.billing.values import DAY_MS, By, Voucher
-from tokenhouse.billing.voucher import code_digest, new_code, not_a_voucher
+from tokenhouse.billing.values import DAY_MS, By, Once, Voucher
+from tokenhouse.billing.voucher import code_digest, new_code, not_a_voucher, refusal
 from tokenhouse.clock import Clock
 from tokenhouse.errors import CallerError
 from tokenhouse.ledger import Account, AccountState, Credited, Ledger
@@ -246,11 +246,27 @@ class Billing(Reading):
             )
         return found
 
-    async def redeem(self, code: str, account: str, *, by: str | None = None) -> Credited:
+    async def voucher(self, code: str, account: str) -> Voucher:
+        """What ``account`` (an id) would get for the code now, or has got; it stays as it is.
+
+        CallerError 404 ``voucher_not_found``, 409 as in ``redeem``."""
+        digest = code_digest(code)
+        found = None if digest is None else await self._office.find_voucher(digest)
+        if found is None:
+            raise not_a_voucher()
+        refused = refusal(found, account, self._clock.now_ms())
+        if refused is not None:
+            raise refused
+        return found
+
+    async def redeem(
+        self, code: str, account: str, *, by: str | None = None, once: Once | None = None
+    ) -> Credited:
         """Turn a code into credit of ``account``, once; the same account again is recognised.
 
-        ``by``: who does it, where it is not the actor of this door. CallerError 404
-        ``voucher_not_found``, 409 ``voucher_redeemed`` | ``voucher_revoked`` | ``voucher_expired``.
+        ``by``: who does it, where it is not the actor of this door. ``once``: the Idempotency-Key that
+        the act takes. CallerError 404 ``voucher_not_found``, 409 ``voucher_redeemed`` |
+        ``voucher_revoked`` | ``voucher_expired`` | ``idempotency_key_reused``.
         """
         found = await self.account(account)
         if found.state == "closed":
@@ -260,7 +276,9 @@ class Billing(Reading):
             raise not_a_voucher()
         now_ms = self._clock.now_ms()
         actor = self._by(actor=by)
-        return await said(self._office.redeem_voucher(digest, found.id, now_ms, by=actor))
+        return await said(
+            self._office.redeem_voucher(digest, found.id, now_ms, by=actor, once=once)
+        )
 
     async def _must_have(self, key: str, account: str | None) -> None:
         if account is not None:

@@ -20,6 +20,7 @@ from tokenhouse.billing.values import (
     By,
     Funds,
     KeyUse,
+    Once,
     Pace,
     Page,
     PageAsked,
@@ -153,13 +154,16 @@ class Acts(Protocol):
         ...
 
     def redeem_voucher(
-        self, digest: bytes, account: str, at_ms: int, *, by: By
+        self, digest: bytes, account: str, at_ms: int, *, by: By, once: Once | None = None
     ) -> Awaitable[Credited]:
-        """Credit what it is worth, once; the same account again is recognised.
+        """Credit what it is worth, once; the same account again is recognised. ``once`` is kept with
+        it for a day: CallerError 409 ``idempotency_key_reused`` for another act under the same key.
 
         CallerError 404 ``voucher_not_found``, 409 ``voucher_redeemed`` | ``voucher_revoked`` |
         ``voucher_expired``."""
         ...
+
+    def find_voucher(self, digest: bytes) -> Awaitable[Voucher | None]: ...
 
     def vouchers(self, *, before: str | None, limit: int) -> Awaitable[tuple[Voucher, ...]]:
         """Newest first, of ids below ``before``."""

@@ -35,6 +35,15 @@ class By:
 
 
 @dataclass(frozen=True, slots=True)
+class Once:
+    """An Idempotency-Key of an account: ``digest`` stands for the act that took it. The same again is
+    not done again; another act is refused."""
+
+    name: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptRow:
     """One try at one route; ``error`` is the code it failed with, None when it answered."""
 

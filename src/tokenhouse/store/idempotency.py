@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tokenhouse.billing import Once
+from tokenhouse.errors import CallerError
 from tokenhouse.relay import Admission, Keep, KeyAsked, Outcome
 from tokenhouse.store.batch import Batch
 
@@ -45,6 +47,30 @@ def cut(batch: Batch, id: str, charged: int) -> None:
         batch.execute("idempotency_end", (id, "cut", batch.now_ms + KEPT_MS, None))
     else:
         batch.execute("idempotency_drop", (id,))
+
+
+def is_same(batch: Batch, account: str, once: Once) -> bool:
+    """Has this very act taken the account's key before? CallerError 409 when another one has."""
+    words = (account, once.name, batch.now_ms)
+    row = batch.execute("idempotency_get", words).fetchone()
+    if row is None:
+        batch.execute("idempotency_forget", words)
+        return False
+    if row[1] != once.digest:
+        raise CallerError(
+            "This Idempotency-Key was sent before with another request; send another key.",
+            status=409,
+            code="idempotency_key_reused",
+            param="Idempotency-Key",
+        )
+    return True
+
+
+def keep_act(batch: Batch, account: str, once: Once, id: str) -> None:
+    """An act that is done takes its key for a day, under an ``id`` of its own. What it did is in the
+    books, so no answer is kept: the act recognises itself."""
+    batch.execute("idempotency_new", (id, account, once.name, once.digest))
+    batch.execute("idempotency_end", (id, "cut", batch.now_ms + KEPT_MS, None))
 
 
 def prune(batch: Batch) -> None:

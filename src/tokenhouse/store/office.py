@@ -17,6 +17,7 @@ from tokenhouse.billing import (
     KeyUse,
     LeaseRow,
     Line,
+    Once,
     OpenHold,
     Page,
     PageAsked,
@@ -127,9 +128,12 @@ class Office:
         return self.writer.say(vouchers.revoke, name, at_ms, by)
 
     def redeem_voucher(
-        self, digest: bytes, account: str, at_ms: int, *, by: By
+        self, digest: bytes, account: str, at_ms: int, *, by: By, once: Once | None = None
     ) -> asyncio.Future[Credited]:
-        return self.writer.say(vouchers.redeem, digest, account, at_ms, by)
+        return self.writer.say(vouchers.redeem, digest, account, at_ms, by, once)
+
+    def find_voucher(self, digest: bytes) -> asyncio.Future[Voucher | None]:
+        return self._read(self._reads.voucher, digest)
 
     def vouchers(self, *, before: str | None, limit: int) -> asyncio.Future[tuple[Voucher, ...]]:
         return self._read(self._reads.vouchers, before, limit)

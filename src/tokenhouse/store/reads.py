@@ -179,6 +179,9 @@ class Reads:
         place = _AFTER_ALL_IDS if before is None else before
         return voucher_rows(self._all("vouchers_page", place, limit))
 
+    def voucher(self, digest: bytes) -> Voucher | None:
+        return next(iter(voucher_rows(self._all("voucher_by_digest", digest))), None)
+
     def price_version(self, version: str) -> PriceVersion | None:
         found = price_versions(self._all("price_get", version))
         return found[0] if found else None

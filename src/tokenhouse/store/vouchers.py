@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tokenhouse.billing import By, Voucher, not_a_voucher, refusal
+from tokenhouse import ids
+from tokenhouse.billing import By, Once, Voucher, not_a_voucher, refusal
 from tokenhouse.ledger import Conflict, Credited
-from tokenhouse.store import money
+from tokenhouse.store import idempotency, money
 from tokenhouse.store.audit import record
 from tokenhouse.store.batch import Batch
 
@@ -47,8 +48,12 @@ def revoke(batch: Batch, name: str, at_ms: int, by: By) -> tuple[Voucher, ...]:
     return _named(batch, name)
 
 
-def redeem(batch: Batch, digest: bytes, account: str, at_ms: int, by: By) -> Credited:
-    """Credit it once. CallerError says why not."""
+def redeem(
+    batch: Batch, digest: bytes, account: str, at_ms: int, by: By, once: Once | None
+) -> Credited:
+    """Credit it once. CallerError says why not; then ``once`` is not taken."""
+    if once is not None and idempotency.is_same(batch, account, once):
+        once = None
     found = batch.execute("voucher_by_digest", (digest,)).fetchone()
     if found is None:
         raise not_a_voucher()
@@ -65,6 +70,8 @@ def redeem(batch: Batch, digest: bytes, account: str, at_ms: int, by: By) -> Cre
         before = {"balance": credited.balance - credited.amount}
         after = {"balance": credited.balance, "amount": credited.amount}
         record(batch, by, "vouchers redeem", voucher.id, account=account, change=(before, after))
+    if once is not None:
+        idempotency.keep_act(batch, account, once, ids.new(ids.REQUEST, at_ms))
     return credited
 
 

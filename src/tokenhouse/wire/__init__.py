@@ -6,7 +6,8 @@ HTTP servers, prices, accounts and where a model runs.
 
 from tokenhouse.wire import anthropic_messages, openai_chat, openai_completions, sse
 from tokenhouse.wire.asked import NOTHING_ASKED, Asked, asked_of
-from tokenhouse.wire.body import body_key
+from tokenhouse.wire.body import body_key, raw_fields, wrong_field
+from tokenhouse.wire.body import decode as decode_body
 from tokenhouse.wire.errors import error_body, retry_after_seconds
 from tokenhouse.wire.reading import StreamReader
 from tokenhouse.wire.tool_ids import ANTHROPIC_NAME_MOST, OPENAI_NAME_MOST, safe_name
@@ -20,10 +21,13 @@ __all__ = [
     "anthropic_messages",
     "asked_of",
     "body_key",
+    "decode_body",
     "error_body",
     "openai_chat",
     "openai_completions",
+    "raw_fields",
     "retry_after_seconds",
     "safe_name",
     "sse",
+    "wrong_field",
 ]

@@ -52,7 +52,7 @@ def decode(
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise (refusal or _validation_error)(str(error)) from None
+        raise (refusal or wrong_field)(str(error)) from None
     except RecursionError:
         raise _invalid_json("it is nested too deeply") from None
     except UnicodeDecodeError:
@@ -98,7 +98,8 @@ def _invalid_json(detail: str) -> CallerError:
     )
 
 
-def _validation_error(text: str) -> CallerError:
+def wrong_field(text: str) -> CallerError:
+    """What msgspec says of a value (``Expected `int`, got `str` - at `$.n` ``) in a caller's words: 400."""
     problem, _, path = text.partition(" - at `")
     path = path.removeprefix("key` in `").rstrip("`").lstrip("$").lstrip(".")
     if problem.startswith("Object missing required field "):
