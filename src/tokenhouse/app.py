@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -39,9 +39,9 @@ from tokenhouse.api import (
     by_path,
 )
 from tokenhouse.app_metrics import readings
-from tokenhouse.app_operating import LiveAccounts
+from tokenhouse.app_operating import LiveAccounts, Operating
 from tokenhouse.app_providers import Providing, make_providers, why_nothing_answers
-from tokenhouse.billing import Billing, Keep, Patrol, Prices, PriceVersion, Upkeep
+from tokenhouse.billing import Billing, Desk, Keep, Patrol, Prices, PriceVersion, Upkeep
 from tokenhouse.catalogue import Catalogue
 from tokenhouse.clock import Clock, SystemClock
 from tokenhouse.config import Config
@@ -92,6 +92,10 @@ class House:
             counters=self.providing.counters,
         )
         self.patrol = Patrol(self.store, LiveAccounts(self.relay.live), self.store.epoch)
+        self.read_again: Callable[[], Config] | None = None
+        """Reads the settings anew, where they can be."""
+        self.operating = Operating(self)
+        self.desk = Desk(self.billing, self.store, self.operating, clock=clock)
         self.started = False
         self.failure: HouseError | None = None
         self._router = self._routes()
@@ -151,6 +155,7 @@ class House:
             keeping = (
                 group.create_task(self.upkeep.run(), name="tokenhouse-upkeep"),
                 group.create_task(self.patrol.run(), name="tokenhouse-patrol"),
+                group.create_task(self.operating.run(), name="tokenhouse-operating"),
             )
             await receive()
             for task in keeping:

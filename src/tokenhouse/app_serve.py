@@ -19,7 +19,7 @@ from tokenhouse import money
 from tokenhouse.api import ServerSettings, listen, uvicorn_server
 from tokenhouse.app import House, build
 from tokenhouse.app_providers import ENGINE_COMMAND
-from tokenhouse.config import Config, ConfigError
+from tokenhouse.config import Config
 from tokenhouse.errors import HouseError
 
 log = logging.getLogger("tokenhouse")
@@ -67,7 +67,7 @@ def _with_port(config: Config, port: int) -> Config:
 class _Serving:
     def __init__(self, house: House, reload: Callable[[], Config] | None) -> None:
         self._house = house
-        self._reload = reload
+        house.read_again = reload
 
     async def run(self, settings: ServerSettings, bound: socket.socket) -> int:
         server = uvicorn_server(
@@ -76,9 +76,9 @@ class _Serving:
             started=self._announce,
             stopping=self._house.relay.refuse_waiting,
         )
-        if self._reload is not None and hasattr(signal, "SIGHUP"):
+        if self._house.read_again is not None and hasattr(signal, "SIGHUP"):
             loop = asyncio.get_running_loop()
-            loop.add_signal_handler(signal.SIGHUP, self._read_again)
+            loop.add_signal_handler(signal.SIGHUP, self._house.operating.ask_reload)
         quiet = logging.getLogger("uvicorn.error")
         quiet.setLevel(logging.CRITICAL)  # why it can't start is said once, by whoever called
         with contextlib.suppress(SystemExit):
@@ -102,13 +102,6 @@ class _Serving:
         secret = await first_key(house)
         if secret is not None:
             _say(welcome(house, url, secret, house.sign_in_codes.offer(secret)))
-
-    def _read_again(self) -> None:
-        assert self._reload is not None
-        try:
-            self._house.reload(self._reload())
-        except (ConfigError, HouseError) as error:
-            log.error("settings not taken, the old ones stay: %s", error)
 
 
 def _say(text: str) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tokenhouse.clock import ManualClock
-from tokenhouse.routing import ALL_WELL, Health
+from tokenhouse.routing import ALL_WELL, Health, RouteHealth
 
 KEY = ("p", "m")
 OTHER = ("q", "m")
@@ -164,3 +164,21 @@ def test_a_route_that_only_succeeds_for_a_window_is_forgotten(outcomes: list[boo
     for _ in range(20):
         health.succeeded(KEY)
     assert health.snapshot() is ALL_WELL
+
+
+def test_how_a_route_fares_can_be_read_and_forgotten() -> None:
+    clock = ManualClock()
+    health = Health(clock, failures_to_open=2, probe_after_s=10)
+    route = ("up", "m")
+    assert health.of(route) == RouteHealth()
+    health.failed(route)
+    assert health.of(route) == RouteHealth("closed", 1, 1, 1)
+    health.failed(route)
+    assert health.of(route) == RouteHealth("resting", 2, 2, 2, 10.0)
+    clock.advance(4)
+    assert health.of(route).rests_s == 6.0
+    clock.advance(6)
+    assert health.of(route).state == "probing"
+    health.reset(route)
+    assert health.of(route) == RouteHealth()
+    assert health.snapshot() == {}

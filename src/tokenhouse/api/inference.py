@@ -311,6 +311,7 @@ class Inference:
 
     def _note_failure(self, request_id: str, error: TokenhouseError) -> None:
         self._totals.failed(error.status)
+        self._totals.remember(request_id, self._clock.now_ms(), error)
         if error.status >= 500:
             log.warning(
                 "%d %s: %s", error.status, error.code, error, extra={"request_id": request_id}

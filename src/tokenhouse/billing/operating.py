@@ -171,7 +171,6 @@ class Refusal:
     at_ms: int
     status: int
     code: str
-    path: str
     message: str
 
 

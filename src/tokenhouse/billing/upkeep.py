@@ -40,13 +40,19 @@ class Upkeep:
         self._clock = clock
         self._keep = keep
         self._next_prune = 0.0
+        self.folded_ms: int | None = None
+        """When receipts were last folded."""
+        self.error: str | None = None
+        """Why they are not, now."""
 
     async def run(self) -> None:
         """A turn every few seconds; what the store can't do now is tried again with the next."""
         while True:
             try:
                 await self.turn()
+                self.error = None
             except TokenhouseError as error:
+                self.error = str(error)
                 _log.warning("receipts are folded and pruned later: %s", error)
             await asyncio.sleep(FOLD_EVERY_S)
 
@@ -54,6 +60,7 @@ class Upkeep:
         """Fold all there is to fold; once a minute prune all that is old enough."""
         while await self._records.fold(limit=FOLDED_AT_ONCE) == FOLDED_AT_ONCE:
             pass
+        self.folded_ms = self._clock.now_ms()
         now = self._clock.monotonic()
         if now < self._next_prune:
             return

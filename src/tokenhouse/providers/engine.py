@@ -107,6 +107,11 @@ class EngineProvider:
     def name(self) -> str:
         return self._name
 
+    @property
+    def engines(self) -> Mapping[str, Engine]:
+        """Upstream model → its engine; those that can't run here have none."""
+        return {name: model.engine for name, model in self._models.items()}
+
     def ready(self, upstream_model: str) -> bool:
         model = self._models.get(upstream_model)
         if model is None:

@@ -5,6 +5,6 @@ what it costs.
 """
 
 from tokenhouse.routing.choose import Attempt, choose
-from tokenhouse.routing.health import ALL_WELL, Health, Resting, Snapshot
+from tokenhouse.routing.health import ALL_WELL, Health, Resting, RouteHealth, Snapshot
 
-__all__ = ["ALL_WELL", "Attempt", "Health", "Resting", "Snapshot", "choose"]
+__all__ = ["ALL_WELL", "Attempt", "Health", "Resting", "RouteHealth", "Snapshot", "choose"]

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from tokenhouse.clock import Clock
 
@@ -30,6 +30,18 @@ class Resting:
     """A route that should not be tried now; ``since`` on the clock's monotonic time."""
 
     since: float
+
+
+@dataclass(frozen=True, slots=True)
+class RouteHealth:
+    """How one route fares. ``in_row``: its last failures; ``failed`` of its last ``seen`` outcomes;
+    ``rests_s``: for how many more seconds it is left out, None where it may be tried."""
+
+    state: Literal["closed", "resting", "probing"] = "closed"
+    in_row: int = 0
+    failed: int = 0
+    seen: int = 0
+    rests_s: float | None = None
 
 
 Snapshot = Mapping[Key, Resting]
@@ -62,6 +74,23 @@ class Health:
             for key, breaker in self._breakers.items()
             if breaker.opened is not None and now < breaker.probe_at
         }
+
+    def of(self, key: Key) -> RouteHealth:
+        """How the route ``key`` fares; one that has not failed lately is as good as new."""
+        breaker = self._breakers.get(key)
+        if breaker is None:
+            return RouteHealth()
+        failed = breaker.outcomes.bit_count()
+        if breaker.opened is None:
+            return RouteHealth("closed", breaker.in_row, failed, breaker.seen)
+        rests_s = breaker.probe_at - self._clock.monotonic()
+        if breaker.probing or rests_s <= 0:
+            return RouteHealth("probing", breaker.in_row, failed, breaker.seen)
+        return RouteHealth("resting", breaker.in_row, failed, breaker.seen, rests_s)
+
+    def reset(self, key: Key) -> None:
+        """Forget how it fared: the next request that asks may try it."""
+        self._breakers.pop(key, None)
 
     def started(self, key: Key) -> None:
         """The route is being tried; if that is its probe, nobody else probes it for a while."""
