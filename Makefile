@@ -25,11 +25,13 @@ test: $(VENV)/stamp-parts ## run the tests (ARGS="tests/ledger -x")
 test-long: $(VENV)/stamp-parts ## run the tests that take minutes as well
 	@$(PYTHON_IN) -m pytest --run-long $(ARGS)
 
-check: $(VENV)/stamp-dev ## format, lint, types, walls, tidiness, documents
+check: $(VENV)/stamp-dev ## format, lint, types, walls, tidiness, documents, security
 	@$(PYTHON_IN) -m ruff format --check $(CHECKED)
 	@$(PYTHON_IN) -m ruff check $(CHECKED)
 	@$(PYTHON_IN) -m pyright --pythonpath $(PYTHON_IN)
 	@$(PYTHON_IN) scripts/docs.py --check
+	@$(PYTHON_IN) -m bandit --quiet --configfile pyproject.toml --recursive src
+	@$(PYTHON_IN) scripts/audit.py
 	@$(PYTHON_IN) -m pytest -q tests/test_architecture.py tests/test_tidy.py tests/test_docs.py
 
 format: $(VENV)/stamp-dev ## format the code and mend what the linter can

@@ -51,10 +51,13 @@ def _fence(event: str, args: tuple[Any, ...]) -> None:
         address = args[1]
         if isinstance(address, tuple) and not _is_here(str(address[0])):
             raise NetworkFenced(f"tests stay on this machine; this one called {address!r}")
-    elif event == "socket.getaddrinfo" and not _is_here(str(args[0] or "localhost")):
-        if str(args[0]).endswith(".invalid"):
+    elif event == "socket.getaddrinfo":
+        name = args[0].decode() if isinstance(args[0], bytes) else str(args[0] or "localhost")
+        if _is_here(name):
+            return
+        if name.endswith(".invalid"):
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        raise NetworkFenced(f"tests stay on this machine; this one looked up {args[0]!r}")
+        raise NetworkFenced(f"tests stay on this machine; this one looked up {name!r}")
 
 
 def _is_here(host: str) -> bool:

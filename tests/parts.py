@@ -24,6 +24,13 @@ def program(name: str, package: str) -> str:
     return path
 
 
+def nginx() -> str:
+    """The path of nginx: the system's, or the one that the tests' parts unpacked."""
+    unpacked = ROOT / ".cache" / "nginx" / "usr" / "sbin" / "nginx"
+    found = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+    return found or (str(unpacked) if unpacked.exists() else program("nginx", "nginx"))
+
+
 def node() -> str:
     """The path of Node.js: the system's, or the one that pip brings for the type checker."""
     path = shutil.which("node")

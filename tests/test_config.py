@@ -267,3 +267,10 @@ def test_the_hub_is_the_files_else_the_environments_else_hugging_face(tmp_path: 
     assert own.hub == "http://127.0.0.1:9"
     with pytest.raises(config.ConfigError, match=r"engine\.hub"):
         read(tmp_path, '[engine]\nhub = "huggingface.co"\n')
+
+
+def test_a_trusted_proxy_is_an_address_or_a_network(tmp_path: Path) -> None:
+    made = read(tmp_path, '[server]\ntrusted_proxies = ["127.0.0.1", "10.0.0.0/8", "::1"]')
+    assert made.server.trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "::1")
+    told = mistakes(tmp_path, '[server]\ntrusted_proxies = ["::1", "proxy.example"]')
+    assert "server.trusted_proxies[1]: expected an address or a network" in told

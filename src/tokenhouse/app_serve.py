@@ -40,6 +40,7 @@ def run(config: Config, *, reload: Callable[[], Config] | None = None) -> int:
         header_timeout_s=config.server.header_timeout_s,
         header_bytes_max=config.server.max_header,
         shutdown_grace_s=round(config.server.shutdown_grace_s),
+        trusted_proxies=config.server.trusted_proxies,
     )
     try:
         bound = listen(settings)

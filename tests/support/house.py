@@ -118,7 +118,9 @@ async def serving(
 
     server = uvicorn_server(
         house,
-        ServerSettings(port=port, shutdown_grace_s=5),
+        ServerSettings(
+            port=port, shutdown_grace_s=5, trusted_proxies=config.server.trusted_proxies
+        ),
         started=say,
         stopping=house.relay.refuse_waiting,
     )

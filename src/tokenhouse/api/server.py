@@ -34,7 +34,8 @@ _TOO_LARGE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """Where to listen and how long to wait. Seconds."""
+    """Where to listen, how long to wait (seconds), and which proxies are believed when they say for
+    whom they ask."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -42,6 +43,7 @@ class ServerSettings:
     header_bytes_max: int = 64 * 1024
     shutdown_grace_s: int = 30
     idle_connection_s: int = 75
+    trusted_proxies: tuple[str, ...] = ()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -202,7 +204,8 @@ def uvicorn_server(
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[*settings.trusted_proxies],
         timeout_keep_alive=settings.idle_connection_s,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
         backlog=2048,

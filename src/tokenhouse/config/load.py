@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -138,7 +139,7 @@ def _config(reader: Reader, tables: Mapping[str, object], server: Mapping[str, o
     return Config(
         path=None,
         data_dir=Path(),
-        server=_public(reader.section(ServerConfig, written, "server")),
+        server=_server(reader, written),
         store=reader.section(StoreConfig, table("store"), "store"),
         site=reader.section(SiteConfig, table("site"), "site"),
         routing=reader.section(RoutingConfig, table("routing"), "routing"),
@@ -149,6 +150,17 @@ def _config(reader: Reader, tables: Mapping[str, object], server: Mapping[str, o
         plans=MappingProxyType(dict(cast("Mapping[str, object]", plans))),
         network=Network(),
     )
+
+
+def _server(reader: Reader, written: object) -> ServerConfig:
+    server = reader.section(ServerConfig, written, "server")
+    for at, proxy in enumerate(server.trusted_proxies):
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError:
+            sentence = f'expected an address or a network like "10.0.0.0/8", got "{proxy}"'
+            reader.wrong(f"server.trusted_proxies[{at}]", sentence)
+    return _public(server)
 
 
 def _public(server: ServerConfig) -> ServerConfig:

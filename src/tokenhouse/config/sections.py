@@ -59,6 +59,13 @@ class ServerConfig:
     cors_origins: Annotated[
         tuple[str, ...], Key("Web origins that may call the inference routes from a browser.")
     ] = ("*",)
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Key(
+            "Addresses and networks of proxies in front of this house, whose X-Forwarded-For and "
+            "X-Forwarded-Proto say who asks; nobody else's do."
+        ),
+    ] = ()
     default_model: Annotated[
         str,
         Key("The model for requests that name none. Default: the first one that can answer now."),

@@ -366,7 +366,7 @@ def _context(spec: ModelSpec, header: GgufHeader) -> int:
 
 def _private_directory(parent: Path | None) -> Path:
     """A new directory (0700) whose socket path is short enough; the dead ones' are removed."""
-    roots = ([] if parent is None else [parent]) + [Path(tempfile.gettempdir()), Path("/tmp")]
+    roots = ([] if parent is None else [parent]) + [Path(tempfile.gettempdir()), Path("/tmp")]  # nosec B108
     for root in roots:
         if len(os.fsencode(root / f"{_PREFIX}{2**22}-12345678" / _SOCKET)) > _SOCKET_PATH_LIMIT:
             continue
