@@ -11,12 +11,22 @@ from tokenhouse.chat import (
     Message,
     ResultPart,
     Role,
+    Sampling,
     TextPart,
     Tool,
     ToolChoice,
 )
-from tokenhouse.engine import v7_pieces
-from tokenhouse.providers.engine_words import constraint_of, engine_conversation
+from tokenhouse.engine import Logprob, v7_pieces
+from tokenhouse.errors import CallerError
+from tokenhouse.providers import Call as ProviderCall
+from tokenhouse.providers.engine_words import (
+    check_sampling,
+    constraint_of,
+    echo_of,
+    engine_conversation,
+    logprobs_of,
+    sampling_of,
+)
 
 REMINDER = "<system-reminder>\nlate\n</system-reminder>"
 
@@ -78,3 +88,57 @@ def test_a_tool_that_is_named_is_called_once_and_a_required_one_as_often_as_want
         made = constraint_of(conversation)
         assert made is not None
         assert ("maxItems" in made.grammar) is once
+
+
+def test_an_answer_goes_on_from_the_assistants_own_words() -> None:
+    def told(*messages: Message, continue_last: bool = False) -> tuple[object, bool]:
+        asked = Conversation(messages=messages, continue_last=continue_last)
+        made = engine_conversation(asked, None)
+        v7_pieces(made)
+        return made.turns[-1].text, made.continue_last
+
+    asked, begun = said("user", "hi"), said("assistant", "Well ")
+    assert told(asked, begun, continue_last=True) == ("Well ", True)
+    assert told(asked, begun) == ("Well \n\n", True)
+    for continued in (True, False):
+        assert told(asked, said("assistant", ""), continue_last=continued) == ("hi", False)
+    two = Message("assistant", (TextPart("a"), TextPart(""), TextPart("b")))
+    assert told(asked, two) == ("a\n\nb\n\n", True)
+
+
+def test_only_mistrals_prefix_is_said_back() -> None:
+    messages = (said("user", "hi"), said("assistant", "Well, "))
+    for continued, echoed, text in ((True, True, "Well,"), (True, False, ""), (False, False, "")):
+        asked = Conversation(messages=messages, continue_last=continued, echo_last=echoed)
+        assert echo_of(asked) == text
+
+
+def test_a_biased_token_that_the_model_has_not_is_refused_by_name() -> None:
+    check_sampling(Sampling(logit_bias=((0, 1.0), (8191, -100.0))), 8192)
+    with pytest.raises(CallerError, match="0 to 8191") as caught:
+        check_sampling(Sampling(logit_bias=((3, 1.0), (8192, 1.0))), 8192)
+    assert caught.value.param == "logit_bias"
+
+
+def test_the_models_own_defaults_hold_where_the_client_says_nothing() -> None:
+    call = ProviderCall(
+        request=None,  # type: ignore[arg-type]
+        request_id="r",
+        answer_id="a",
+        created_s=0,
+        public_model="m",
+        upstream_model="m",
+        context_length=64,
+        defaults=Sampling(temperature=0.15, top_k=40),
+    )
+    made = sampling_of(Sampling(top_p=0.5, seed=3), call, 2)
+    assert (made.temperature, made.top_k, made.top_p, made.seed) == (0.15, 40, 0.5, 5)
+    assert sampling_of(Sampling(temperature=0.0), call, 0).temperature == 0.0
+
+
+def test_a_token_that_is_no_whole_character_is_shown_as_bytes() -> None:
+    top = (Logprob(2, "", b"\xe2\x82", -1.0), Logprob(3, "a", b"a", -2.0))
+    made = logprobs_of(Logprob(1, "", b"\xf0\x9f", -0.5, top), most=1)
+    assert (made.token, made.raw, made.logprob) == ("bytes:\\xf0\\x9f", b"\xf0\x9f", -0.5)
+    assert [(other.token, other.raw) for other in made.top] == [("bytes:\\xe2\\x82", b"\xe2\x82")]
+    assert logprobs_of(Logprob(4, "é", "é".encode(), -0.5)).token == "é"

@@ -40,6 +40,7 @@ class Upstream:
 
     speaks: Dialect | None = None
     counts_here = True
+    leaves: frozenset[str] = frozenset()
 
     def __init__(self, name: str, fates: dict[str, Fate], stepped: Callable[[Fate], None]) -> None:
         self._name = name

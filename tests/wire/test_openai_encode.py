@@ -66,7 +66,7 @@ def choices(draw: st.DrawFn, choice: int) -> list[Event]:
         elif kind == "refuse":
             events.append(RefusalDelta(text, choice))
         else:
-            found = (LogProbs(text, -0.5, ((text, -0.5), ("🦊", -1.5))),)
+            found = (LogProbs(text, -0.5, (LogProbs(text, -0.5), LogProbs("🦊", -1.5))),)
             events.append(TextDelta(text, choice, 1, found))
     calls = draw(st.integers(0, 3))
     events += [CallStarted(i, f"call_{choice}_{i}", f"f{i}", choice) for i in range(calls)]

@@ -290,6 +290,8 @@ class Inference:
     def _left_out(self, answer: Answer) -> Headers:
         """Once it is open: the fields of the request that its provider has no word for."""
         names = () if answer.native else self._front.left_out(answer.request)
+        if answer.left_out:
+            names = sorted({*names, *answer.left_out})
         return [(b"x-tokenhouse-left-out", ", ".join(names).encode())] if names else []
 
     def _name(self, answer: Answer) -> Name:

@@ -43,11 +43,13 @@ class TextDelta(Struct, frozen=True, gc=False):
 
 
 class LogProbs(Struct, frozen=True, gc=False):
-    """One token's log-probability (natural log) and its best alternatives."""
+    """One token's log-probability (natural log) and its best alternatives. ``raw``: its bytes, for a
+    token may end inside a character; None: those of ``token``."""
 
     token: str
     logprob: float
-    top: tuple[tuple[str, float], ...] = ()
+    top: tuple[LogProbs, ...] = ()
+    raw: bytes | None = None
 
 
 class ReasoningDelta(Struct, frozen=True, gc=False):

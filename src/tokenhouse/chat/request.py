@@ -93,7 +93,8 @@ class Sizes(Struct, frozen=True, gc=False):
 
 class Conversation(Struct, frozen=True, kw_only=True):
     """Everything the model is told. ``continue_last``: the answer goes on from the last message, the
-    assistant's own, instead of beginning a new one. System messages may stand anywhere.
+    assistant's own, instead of beginning a new one; ``echo_last``: it is given with that message before
+    it. System messages may stand anywhere.
 
     ``reasoning_effort`` is the client's word (``low``, ``high``, …); ``thinking`` its wish for
     thoughts in tokens. ``user`` names the end user to the provider.
@@ -109,6 +110,7 @@ class Conversation(Struct, frozen=True, kw_only=True):
     thinking: Thinking | None = None
     user: str | None = None
     continue_last: bool = False
+    echo_last: bool = False
 
     @property
     def effort(self) -> str | None:

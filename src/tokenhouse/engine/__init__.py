@@ -59,6 +59,7 @@ from .hub import HUB, Hub, RemoteFile
 from .memory import bytes_available
 from .projector import Projector, mend_activation, read_projector
 from .pull import Item, Plan, Wanted, carry_out, plan_pull, smaller
+from .repetition import LoopGuard
 from .supervisor import Engine, EngineSettings, ModelSpec, State
 from .tekken import Tekken
 from .template import FORMATS, V7, Format, format_of, v7_pieces
@@ -107,6 +108,7 @@ __all__ = [
     "Item",
     "LoadFailed",
     "Logprob",
+    "LoopGuard",
     "Malformed",
     "MemoryShort",
     "ModelSpec",

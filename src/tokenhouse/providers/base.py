@@ -85,6 +85,9 @@ class Provider(Protocol):
     speaks: Dialect | None
     """The dialect whose requests it is given as they came; None: it is told conversations only."""
 
+    leaves: frozenset[str]
+    """Fields of requests that it is told and has no word for; whoever asked is told their names."""
+
     counts_here: bool
     """Does ``count`` ask nobody outside this house?"""
 

@@ -54,6 +54,8 @@ from tokenhouse.engine import TextDelta as EngineText
 from tokenhouse.errors import CallerError, ContextExceeded, UpstreamError
 from tokenhouse.providers.base import Call, Sink
 from tokenhouse.providers.engine_words import (
+    LEAVES,
+    check_sampling,
     constraint_of,
     engine_conversation,
     house_error,
@@ -88,6 +90,7 @@ class EngineProvider:
     """Provider kind ``engine``. ``failures``: models that cannot run, each with reason and mend."""
 
     counts_here = True
+    leaves = LEAVES
     speaks: Dialect | None = None
 
     def __init__(
@@ -135,6 +138,9 @@ class EngineProvider:
             )
         if request.n > CHOICES_MAX:
             raise CallerError(f"n may be at most {CHOICES_MAX} for this model.", param="n")
+        model = self._models.get(upstream_model)
+        if model is not None and "logit_bias" in request.fields:
+            check_sampling(request.conversation().sampling, model.encoder.tekken.n_vocab)
 
     async def count(self, call: Call) -> int | None:
         model = self._models.get(call.upstream_model)

@@ -6,6 +6,8 @@ that names the mend.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from tokenhouse.chat import (
@@ -48,6 +50,9 @@ from tokenhouse.errors import CallerError, ContextExceeded, TokenhouseError, Ups
 from tokenhouse.providers.base import Call
 from tokenhouse.wire import OPENAI_NAME_MOST, safe_name
 
+LEAVES: Final = frozenset({"reasoning_effort", "thinking"})
+"""Fields of requests that no engine has a word for: its models don't think apart from answering."""
+
 
 def engine_conversation(conversation: Conversation, system: str | None) -> EngineConversation:
     turns = [] if system is None else [Turn("system", system)]
@@ -63,9 +68,32 @@ def engine_conversation(conversation: Conversation, system: str | None) -> Engin
             turns.append(turn)
     turns += late
     tools = () if conversation.tool_choice.mode == "none" else conversation.tools
-    return EngineConversation(
-        tuple(turns), tuple(map(_tool, tools)), continue_last=conversation.continue_last
-    )
+    continued = _continued(turns, conversation)
+    return EngineConversation(tuple(turns), tuple(map(_tool, tools)), continue_last=continued)
+
+
+def _continued(turns: list[Turn], conversation: Conversation) -> bool:
+    """Does the answer go on from the last turn? It does from any of the assistant's that says something:
+    from its end where the client wants that, else as a message of its own, which stands behind a blank
+    line, as the format joins neighbours. One that says nothing is nothing to go on from."""
+    last = turns[-1] if turns else None
+    if last is None or last.role != "assistant" or last.calls:
+        return conversation.continue_last
+    text = "\n\n".join(filter(None, last.texts))
+    if not text:
+        turns.pop()
+    elif not conversation.continue_last:
+        turns[-1] = Turn("assistant", text + "\n\n")
+    return bool(turns) and turns[-1].role == "assistant"
+
+
+def echo_of(conversation: Conversation) -> str:
+    """What the client wants back before the answer: the text that the answer goes on from."""
+    if not (conversation.echo_last and conversation.continue_last):
+        return ""
+    parts = conversation.messages[-1].parts
+    texts = (part.text for part in parts if isinstance(part, TextPart))
+    return "\n\n".join(filter(None, texts)).rstrip(" ")
 
 
 def _reminder(turn: Turn) -> Turn:
@@ -151,7 +179,21 @@ def constraint_of(conversation: Conversation) -> Constraint | None:
     return None
 
 
+def check_sampling(asked: Sampling, vocabulary: int) -> None:
+    """Refuse (CallerError naming the field) what the engine would leave out without a word.
+    ``vocabulary``: the model's tokens."""
+    for token, _ in asked.logit_bias:
+        if token >= vocabulary:
+            raise CallerError(
+                f"'logit_bias' names the token {token}, and this model's tokens are 0 to "
+                f"{vocabulary - 1}.",
+                param="logit_bias",
+            )
+
+
 def sampling_of(asked: Sampling, call: Call, choice: int) -> EngineSampling:
+    """What the client said, else the model's own defaults, else OpenAI's. Each choice has a seed of its
+    own, which follows from the request's."""
     own = call.defaults
     seed = asked.seed
     return EngineSampling(
@@ -168,19 +210,32 @@ def sampling_of(asked: Sampling, call: Call, choice: int) -> EngineSampling:
 
 
 def _first(said: float | None, default: float | None, otherwise: float) -> float:
-    """What the client said, else the model's own default, else OpenAI's."""
     if said is not None:
         return said
     return otherwise if default is None else default
 
 
-def top_logprobs_of(sampling: Sampling) -> int | None:
-    return sampling.top_logprobs if sampling.logprobs else None
+def top_logprobs_of(asked: Sampling) -> int | None:
+    """Alternatives per token; None: no log-probabilities at all."""
+    return asked.top_logprobs if asked.logprobs else None
 
 
-def logprobs_of(prob: Logprob) -> LogProbs:
-    top = tuple((other.text, other.logprob) for other in prob.top)
-    return LogProbs(prob.text, prob.logprob, top)
+def logprobs_of(prob: Logprob, most: int = 20) -> LogProbs:
+    """``most``: of its alternatives."""
+    return LogProbs(
+        _shown(prob.raw),
+        prob.logprob,
+        tuple(LogProbs(_shown(top.raw), top.logprob, (), top.raw) for top in prob.top[:most]),
+        prob.raw,
+    )
+
+
+def _shown(raw: bytes) -> str:
+    """A token as OpenAI writes it: its text, or its bytes where they are not whole characters."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in raw)
 
 
 def house_error(error: EngineError) -> TokenhouseError:

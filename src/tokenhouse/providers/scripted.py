@@ -54,6 +54,7 @@ class Scripted:
     """
 
     counts_here = True
+    leaves: frozenset[str] = frozenset()
     speaks: Dialect | None = None
 
     def __init__(
@@ -227,7 +228,7 @@ def _choice(said: _Said, conversation: Conversation, choice: int) -> Iterator[Ev
         return
     sampling = conversation.sampling
     for word in said.words:
-        top = ((word, 0.0),) if sampling.top_logprobs > 0 else ()
+        top = (LogProbs(word, 0.0),) if sampling.top_logprobs > 0 else ()
         sure = (LogProbs(word, 0.0, top),) if sampling.logprobs else ()
         yield TextDelta(word, choice, tokens=1, logprobs=sure)
 

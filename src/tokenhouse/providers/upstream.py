@@ -55,6 +55,7 @@ class Upstream:
     """
 
     counts_here = False
+    leaves: frozenset[str] = frozenset()
     speaks: Dialect | None
     path: ClassVar[bytes]
     error_of: ClassVar[ErrorReader]

@@ -100,6 +100,13 @@ class Answer:
         provider = self._relay.providers.get(self._provider or "")
         return provider is not None and provider.speaks == self.plan.request.dialect
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The fields of the request that its provider is told and has no word for."""
+        provider = self._relay.providers.get(self._provider or "")
+        leaves = frozenset[str]() if provider is None else provider.leaves
+        return self.plan.request.fields & leaves if leaves else leaves
+
     def prompt_tokens(self) -> int:
         """The whole prompt in tokens, as well as it is known now."""
         return self.meter.prompt()[0]

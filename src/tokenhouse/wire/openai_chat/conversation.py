@@ -61,6 +61,7 @@ def conversation_of(body: ChatBody, raw_messages: msgspec.Raw | None) -> Convers
         reasoning_effort=body.reasoning_effort,
         user=body.safety_identifier or body.user,
         continue_last=_continues(body),
+        echo_last=body.messages[-1].prefix is True,  # as Mistral's API does
     )
 
 

@@ -292,10 +292,7 @@ def _logprobs(found: tuple[LogProbs, ...]) -> bytes:
     return _ENCODER.encode(
         {
             "content": [
-                {
-                    **_logprob(item.token, item.logprob),
-                    "top_logprobs": [_logprob(token, value) for token, value in item.top],
-                }
+                {**_logprob(item), "top_logprobs": [_logprob(other) for other in item.top]}
                 for item in found
             ],
             "refusal": None,
@@ -303,5 +300,6 @@ def _logprobs(found: tuple[LogProbs, ...]) -> bytes:
     )
 
 
-def _logprob(token: str, logprob: float) -> Json:
-    return {"token": token, "logprob": logprob, "bytes": list(token.encode("utf-8", "replace"))}
+def _logprob(item: LogProbs) -> Json:
+    raw = item.token.encode("utf-8", "replace") if item.raw is None else item.raw
+    return {"token": item.token, "logprob": item.logprob, "bytes": list(raw)}

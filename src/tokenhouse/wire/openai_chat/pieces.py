@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from typing import Annotated, Final, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -64,15 +64,11 @@ class Piece(Struct):
     error: Raw = ABSENT
 
 
-class TopLogProb(Struct):
-    token: str
-    logprob: float
-
-
 class TokenLogProb(Struct):
     token: str
     logprob: float
-    top_logprobs: list[TopLogProb] | None = None
+    bytes: Raw = ABSENT
+    top_logprobs: list[TokenLogProb] | None = None
 
 
 class ChoiceLogProbs(Struct):
@@ -82,6 +78,7 @@ class ChoiceLogProbs(Struct):
 PIECE: Final = msgspec.json.Decoder(Piece)
 FIELDS: Final = msgspec.json.Decoder(RawFields)
 LOGPROBS: Final = msgspec.json.Decoder(ChoiceLogProbs | None)
+BYTES: Final = msgspec.json.Decoder(list[Annotated[int, msgspec.Meta(ge=0, le=255)]] | None)
 
 
 def told(raw: Raw) -> bytes:

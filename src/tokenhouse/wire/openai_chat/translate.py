@@ -6,6 +6,8 @@ id together: providers leave out the one, repeat the other, or give three calls 
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
 from tokenhouse.chat import (
@@ -22,11 +24,13 @@ from tokenhouse.chat import (
 from tokenhouse.wire.asked import NOTHING_ASKED, Asked
 from tokenhouse.wire.faults import broken
 from tokenhouse.wire.openai_chat.pieces import (
+    BYTES,
     LOGPROBS,
     CallPiece,
     ChoicePiece,
     Delta,
     FunctionPiece,
+    TokenLogProb,
     chunk_texts,
     told,
 )
@@ -190,11 +194,13 @@ def _logprobs(raw: msgspec.Raw) -> tuple[LogProbs, ...]:
         shape = LOGPROBS.decode(value)
     except (ValueError, RecursionError):
         return ()
-    return tuple(
-        LogProbs(
-            item.token,
-            item.logprob,
-            tuple((top.token, top.logprob) for top in item.top_logprobs or ()),
-        )
-        for item in (shape.content if shape is not None else None) or ()
-    )
+    return tuple(map(_logprob, (None if shape is None else shape.content) or ()))
+
+
+def _logprob(item: TokenLogProb) -> LogProbs:
+    raw: bytes | None = None
+    if told(item.bytes):
+        with suppress(ValueError):  # a provider's own idea of bytes: the token's text has to do
+            raw = bytes(BYTES.decode(item.bytes) or ())
+    top = tuple(map(_logprob, item.top_logprobs or ()))
+    return LogProbs(item.token, item.logprob, top, raw)
