@@ -1,9 +1,9 @@
 """Ids: a prefix that tells the kind, then 27 hex digits that sort by time.
 
 ``req_…`` a request (its hold and receipt have the same id) · ``acc_…`` an account · ``key_…`` a key ·
-``pst_…`` a posting · ``lse_…`` a lease · ``vch_…`` a voucher · ``lot_…`` vouchers made together. The
-answer's own id on the wire is the request's with another prefix (``chatcmpl-``, ``msg_``, ``resp_``,
-``cmpl-``), so either finds the receipt.
+``pst_…`` a posting · ``lse_…`` a lease · ``vch_…`` a voucher · ``lot_…`` vouchers made together ·
+``per_…`` a person · ``tok_…`` an access token. The answer's own id on the wire is the request's with
+another prefix (``chatcmpl-``, ``msg_``, ``resp_``, ``cmpl-``), so either finds the receipt.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ POSTING: Final = "pst_"
 LEASE: Final = "lse_"
 VOUCHER: Final = "vch_"
 LOT: Final = "lot_"
+PERSON: Final = "per_"
+TOKEN: Final = "tok_"
 
-_KINDS: Final = (REQUEST, ACCOUNT, KEY, POSTING, LEASE, VOUCHER, LOT)
+_KINDS: Final = (REQUEST, ACCOUNT, KEY, POSTING, LEASE, VOUCHER, LOT, PERSON, TOKEN)
 _BODY_LENGTH: Final = 27
 _HEX: Final = frozenset("0123456789abcdef")
 _ANSWER_PREFIXES: Final = ("chatcmpl-", "cmpl-", "msg_", "resp_", "gen-", REQUEST)

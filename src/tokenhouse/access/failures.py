@@ -17,14 +17,16 @@ MAX_ADDRESSES = 8192
 
 
 class Failures:
-    """At most ``per_minute`` failures per address; a bounded table, the longest quiet goes first."""
+    """At most ``most`` failures per address in ``window_s`` seconds; a bounded table, the longest quiet
+    goes first. An address may be any text: what is no IP address counts as it stands."""
 
-    __slots__ = ("_at", "_per_minute")
+    __slots__ = ("_at", "_most", "_window_s")
 
-    def __init__(self, per_minute: int) -> None:
-        if per_minute < 1:
+    def __init__(self, most: int, *, window_s: float = WINDOW_S) -> None:
+        if most < 1:
             raise ValueError("failed_keys_per_minute must be at least 1")
-        self._per_minute = per_minute
+        self._most = most
+        self._window_s = window_s
         self._at: dict[str, deque[float]] = {}
 
     def __len__(self) -> int:
@@ -33,9 +35,9 @@ class Failures:
     def wait_s(self, address: str, now: float) -> float | None:
         """Seconds until ``address`` may fail again; None when it may now. ``now`` is monotonic."""
         times = self._at.get(network(address))
-        if times is None or len(times) < self._per_minute:
+        if times is None or len(times) < self._most:
             return None
-        left = times[0] + WINDOW_S - now
+        left = times[0] + self._window_s - now
         return left if left > 0 else None
 
     def check(self, address: str, now: float, *, message: str, code: str) -> None:
@@ -49,7 +51,7 @@ class Failures:
         place = network(address)
         times = self._at.pop(place, None)
         if times is None:
-            times = deque[float](maxlen=self._per_minute)
+            times = deque[float](maxlen=self._most)
         times.append(now)
         self._at[place] = times  # behind all others: the table is ordered by last failure
         self._forget(now)
@@ -57,7 +59,7 @@ class Failures:
     def _forget(self, now: float) -> None:
         while self._at:
             oldest = next(iter(self._at))
-            if len(self._at) <= MAX_ADDRESSES and self._at[oldest][-1] + WINDOW_S > now:
+            if len(self._at) <= MAX_ADDRESSES and self._at[oldest][-1] + self._window_s > now:
                 return
             del self._at[oldest]
 

@@ -7,17 +7,26 @@ no two are alike. (Passwords, which people choose, are another matter and anothe
 from __future__ import annotations
 
 import hashlib
+import secrets
 
 from tokenhouse import ids
 from tokenhouse.access.values import NO_KEY_LIMITS, Key, KeyLimits, NewKey, Rotation
 
 HINT_LETTERS = 4
+SESSION = "ths_"
+MAIL_CODE = "thc_"
+ACCESS_TOKEN = "thp_"
 
 
 def hash_secret(secret: str | bytes) -> bytes:
     """The 32 bytes under which a secret is kept and looked up."""
     octets = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
     return hashlib.sha256(octets).digest()
+
+
+def new_secret(prefix: str) -> str:
+    """A fresh secret that is no key: ``prefix`` tells what it is for, 256 random bits follow."""
+    return prefix + secrets.token_urlsafe(32)
 
 
 def new_key(

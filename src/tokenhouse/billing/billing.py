@@ -11,10 +11,11 @@ from tokenhouse.access import (
     KeyLimits,
     KeyStore,
     NewKey,
+    check_account_name,
     new_key,
     new_rotation,
 )
-from tokenhouse.billing.naming import check_account_name, check_key_name, key_or
+from tokenhouse.billing.naming import check_key_name, key_or
 from tokenhouse.billing.port import Office
 from tokenhouse.billing.reading import Reading, said
 from tokenhouse.billing.values import DAY_MS, By, Once, Voucher

@@ -18,6 +18,7 @@ from tokenhouse.config.sections import (
     CatalogueConfig,
     EngineConfig,
     EngineProviderConfig,
+    MailConfig,
     ProviderConfig,
     RoutingConfig,
     ScriptedProviderConfig,
@@ -31,7 +32,8 @@ FILE_NAME = "tokenhouse.toml"
 LOCAL_PROVIDER = "local"
 HUB = "https://huggingface.co"
 _SECTIONS = (
-    "server", "store", "site", "routing", "engine", "catalogue", "providers", "models", "plans",
+    "server", "store", "site", "mail", "routing", "engine", "catalogue", "providers", "models",
+    "plans",
 )  # fmt: skip
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 
@@ -55,6 +57,7 @@ class Config:
     server: ServerConfig
     store: StoreConfig
     site: SiteConfig
+    mail: MailConfig
     routing: RoutingConfig
     engine: EngineConfig
     catalogue: CatalogueConfig
@@ -142,6 +145,7 @@ def _config(reader: Reader, tables: Mapping[str, object], server: Mapping[str, o
         server=_server(reader, written),
         store=reader.section(StoreConfig, table("store"), "store"),
         site=reader.section(SiteConfig, table("site"), "site"),
+        mail=reader.section(MailConfig, table("mail"), "mail"),
         routing=reader.section(RoutingConfig, table("routing"), "routing"),
         engine=reader.section(EngineConfig, table("engine"), "engine"),
         catalogue=reader.section(CatalogueConfig, table("catalogue"), "catalogue"),
@@ -254,6 +258,11 @@ def _check(reader: Reader, config: Config) -> None:
         reader.wrong("server.public_url", "expected an address like https://api.example.com")
     if not _is_url(config.engine.hub, ("http", "https")):
         reader.wrong("engine.hub", "expected an address like https://huggingface.co")
+    if config.mail.url and not _is_url(config.mail.url, ("smtp", "smtps")):
+        reader.wrong("mail.url", "expected an address like smtps://mail.example.com:465")
+    for name in config.server.trusted_proxies:
+        if not _is_network(name):
+            reader.wrong("server.trusted_proxies", f"{name!r} is no address and no network")
     if config.server.workers == 1:
         return
     if config.store.url.startswith("sqlite:"):
@@ -265,6 +274,14 @@ def _check(reader: Reader, config: Config) -> None:
                 f"providers.{provider.name}",
                 "an engine needs server.workers = 1; run it as a house of its own",
             )
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_url(text: str, schemes: tuple[str, ...]) -> bool:

@@ -89,6 +89,14 @@ class ServerConfig:
         int,
         Key("Token counts (free) that one account may ask for per minute.", within=SOME),
     ] = 600
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Key(
+            "Addresses or networks of proxies in front of this house: what they say in X-Forwarded-For "
+            "and X-Forwarded-Proto is believed.",
+            shown='["127.0.0.1", "10.0.0.0/8"]',
+        ),
+    ] = ()
     log_format: Annotated[
         LogFormat, Key("How log lines are written.", choices=("text", "json"))
     ] = "text"
@@ -144,6 +152,36 @@ class SiteConfig:
     sign_up: Annotated[
         SignUp, Key('"open" lets visitors make accounts.', choices=("closed", "open"))
     ] = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailConfig:
+    """``[mail]``."""
+
+    url: Annotated[
+        str,
+        Key(
+            "The server that takes mail: smtps://host:465, or smtp://host:587, where TLS begins if it is "
+            "offered. Empty: mails are printed where the house runs.",
+            shown='"smtps://mail.example.com:465"',
+        ),
+    ] = ""
+    sender: Annotated[
+        str,
+        Key(
+            "Who mails come from, an address or NAME <ADDRESS>. Default: no-reply at public_url.",
+            shown='"Tokenhouse <no-reply@example.com>"',
+        ),
+    ] = ""
+    user: Annotated[str, Key("Who signs in at the mail server; empty: nobody.")] = ""
+    password: Annotated[
+        Secret | None,
+        Key(
+            'The password there, as "env:NAME" or "file:PATH".',
+            form="secret",
+            shown='"env:MAIL_PASSWORD"',
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

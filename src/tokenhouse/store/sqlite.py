@@ -38,9 +38,11 @@ from tokenhouse.store.limits import Windows
 from tokenhouse.store.lists import Lists
 from tokenhouse.store.lock import DirectoryLock
 from tokenhouse.store.office import Office
+from tokenhouse.store.people_rows import PeopleReads
 from tokenhouse.store.reader import Reader
 from tokenhouse.store.reads import Reads
 from tokenhouse.store.receipts import ReceiptCodec
+from tokenhouse.store.registry import Registry
 from tokenhouse.store.sql import statements
 from tokenhouse.store.writer import Writer, WriterPulse
 
@@ -48,9 +50,9 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-class SqliteStore(Office):
-    """``ledger.Ledger``, ``relay.Book``, ``access.KeyStore``, ``billing.Office`` and
-    ``billing.PriceBook`` on one file.
+class SqliteStore(Office, Registry):
+    """``ledger.Ledger``, ``relay.Book``, ``access.KeyStore``, ``access.PeopleStore``,
+    ``billing.Office`` and ``billing.PriceBook`` on one file.
 
     Verbs are queued when they are called, from the event loop that started the store, and answered
     when they are durable (``process``: survives kill -9; ``power``: also power loss). They raise
@@ -274,6 +276,10 @@ class SqliteStore(Office):
     def _lists(self) -> Lists:
         return self._now.lists
 
+    @property
+    def _people(self) -> PeopleReads:
+        return self._now.people
+
     def _read(self, read: Callable[P, T], *words: P.args, **named: P.kwargs) -> asyncio.Future[T]:
         running = self._now
         return running.writer.then(running.reader.put, read, *words, **named)
@@ -331,6 +337,7 @@ class _Running:
         self.reader = Reader(self._loop)
         self.reads = Reads(read, sql)
         self.lists = Lists(read, sql)
+        self.people = PeopleReads(read, sql)
         self.callers = keys.CallerReader(called, sql)
         self._path = path
         self._sql = sql

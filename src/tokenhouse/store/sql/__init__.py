@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 _FILES = (
-    *("audit", "idempotency", "keys", "leases", "money", "prices", "receipts", "usage", "verify"),
+    *(
+        "audit",
+        "idempotency",
+        "keys",
+        "leases",
+        "money",
+        "people",
+        "prices",
+        "receipts",
+        "usage",
+        "verify",
+    ),
     "vouchers",
 )
 _MARK = "-- @"
