@@ -69,7 +69,7 @@ def test_the_commented_default_holds_when_every_line_of_it_is_uncommented(tmp_pa
     text = re.sub(r"(?m)^#(?! )", "", commented_default())
     made = read(tmp_path, text, {"UPSTREAM1_KEY": "k", "HF_TOKEN": "t"})
     plain = load(default_data_dir=tmp_path / "data", environ={"HF_TOKEN": "t"})
-    for name in ("server", "store", "site", "routing", "engine", "catalogue"):
+    for name in ("server", "store", "site", "mail", "routing", "engine", "catalogue"):
         assert getattr(made, name) == getattr(plain, name)
     assert [provider.name for provider in made.providers] == ["local", "upstream1", "trial"]
     catalogue = Catalogue.build(made, starter_prompt="")

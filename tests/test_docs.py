@@ -24,6 +24,7 @@ WORDS = (
     *("house", "account", "key", "caller", "plan", "credit", "grant", "model", "author", "price"),
     *("offer", "route", "provider", "attempt", "dialect", "event", "usage", "meter", "hold"),
     *("settle", "release", "expire", "reverse", "posting", "receipt", "lease", "engine", "starter"),
+    *("person", "member", "operator", "session", "invitation", "errand"),
     *("recording", "tier", "cap", "queue", "voucher", "lot", "fold", "prune", "audit"),
 )
 

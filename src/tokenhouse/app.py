@@ -29,6 +29,7 @@ from tokenhouse.api import (
     Models,
     Name,
     OpenApi,
+    Proxies,
     Receive,
     Router,
     Scope,
@@ -40,6 +41,7 @@ from tokenhouse.api import (
 )
 from tokenhouse.app_metrics import readings
 from tokenhouse.app_operating import LiveAccounts, Operating
+from tokenhouse.app_people import make_people
 from tokenhouse.app_providers import Providing, make_providers, why_nothing_answers
 from tokenhouse.billing import Billing, Desk, Keep, Patrol, Prices, PriceVersion, Upkeep
 from tokenhouse.catalogue import Catalogue
@@ -77,6 +79,7 @@ class House:
         self.sign_in_codes = SignInCodes(
             clock, failed_per_minute=config.server.failed_keys_per_minute
         )
+        self.people = make_people(config, self.store, clock, plan=self._default_plan)
         self.totals = Totals()
         self.keyed = KeyedAnswers()
         self.relay = Relay(
@@ -98,6 +101,8 @@ class House:
         self.desk = Desk(self.billing, self.store, self.operating, clock=clock)
         self.started = False
         self.failure: HouseError | None = None
+        trusted = config.server.trusted_proxies
+        self._proxies = Proxies(trusted) if trusted else None
         self._router = self._routes()
 
     async def start(self) -> None:
@@ -137,6 +142,8 @@ class House:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            if self._proxies is not None:
+                self._proxies.believe(scope)
             await self._router(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
@@ -156,6 +163,7 @@ class House:
                 group.create_task(self.upkeep.run(), name="tokenhouse-upkeep"),
                 group.create_task(self.patrol.run(), name="tokenhouse-patrol"),
                 group.create_task(self.operating.run(), name="tokenhouse-operating"),
+                group.create_task(self.people.errands.run(), name="tokenhouse-errands"),
             )
             await receive()
             for task in keeping:
@@ -201,7 +209,7 @@ class House:
 
     def _pages(self, openapi: OpenApi, served: frozenset[str]) -> Pages:
         site = self.config.site
-        return Pages(
+        pages = Pages(
             Site(
                 name=site.name,
                 url=self.config.server.public_url,
@@ -216,6 +224,12 @@ class House:
             openapi=openapi.document,
             clock=self.clock,
         )
+        pages.with_people(self.people)
+        return pages
+
+    def _default_plan(self) -> str:
+        plan = self.catalogue.default_plan
+        return "" if plan is None else plan.name
 
     def _inference(self) -> dict[Name, Handler]:
         """The routes that take a prompt, one for each dialect and the one that only counts."""

@@ -94,7 +94,6 @@ class ServerConfig:
         Key(
             "Addresses or networks of proxies in front of this house: what they say in X-Forwarded-For "
             "and X-Forwarded-Proto is believed.",
-            shown='["127.0.0.1", "10.0.0.0/8"]',
         ),
     ] = ()
     log_format: Annotated[
@@ -163,15 +162,11 @@ class MailConfig:
         Key(
             "The server that takes mail: smtps://host:465, or smtp://host:587, where TLS begins if it is "
             "offered. Empty: mails are printed where the house runs.",
-            shown='"smtps://mail.example.com:465"',
         ),
     ] = ""
     sender: Annotated[
         str,
-        Key(
-            "Who mails come from, an address or NAME <ADDRESS>. Default: no-reply at public_url.",
-            shown='"Tokenhouse <no-reply@example.com>"',
-        ),
+        Key("Who mails come from, an address or NAME <ADDRESS>. Default: no-reply at public_url."),
     ] = ""
     user: Annotated[str, Key("Who signs in at the mail server; empty: nobody.")] = ""
     password: Annotated[
@@ -179,7 +174,7 @@ class MailConfig:
         Key(
             'The password there, as "env:NAME" or "file:PATH".',
             form="secret",
-            shown='"env:MAIL_PASSWORD"',
+            shown='""',
         ),
     ] = None
 

@@ -69,7 +69,9 @@ _PARTS: Final = (
     _Part("[server]", "server", ServerConfig, ""),
     _Part("[store]", "store", StoreConfig, ""),
     _Part("[site]", "site", SiteConfig, ""),
-    _Part("[mail]", "mail", MailConfig, "How the house sends mail: to confirm addresses, to invite."),
+    _Part(
+        "[mail]", "mail", MailConfig, "How the house sends mail: to confirm addresses, to invite."
+    ),
     _Part("[routing]", "routing", RoutingConfig, "Which route of a model is tried, and when."),
     _Part("[engine]", "engine", EngineConfig, "What all engine processes of this house share."),
     _Part("[catalogue]", "catalogue", CatalogueConfig, ""),

@@ -1,4 +1,5 @@
-"""HTML and Markdown for people and agents: home, catalogue, model pages, prices, guide, playground.
+"""HTML and Markdown for people and agents: home, catalogue, model pages, prices, guide, playground; and
+what is one person's own: signing in, members.
 
 Knows how a house is shown: what stands on which page, and how it looks. Every figure is read from the
 catalogue's rows and the receipts. Refuses to know how requests run, what a price means, who may spend,
@@ -7,6 +8,7 @@ and where anything is kept.
 
 from tokenhouse.pages.pages import Pages
 from tokenhouse.pages.paths import PAGES, PageRoute
+from tokenhouse.pages.private import PrivatePages
 from tokenhouse.pages.site import Site
 
-__all__ = ["PAGES", "PageRoute", "Pages", "Site"]
+__all__ = ["PAGES", "PageRoute", "Pages", "PrivatePages", "Site"]

@@ -21,6 +21,8 @@ XML: Final = "application/xml; charset=utf-8"
 
 FRESH: Final = "no-cache"
 """Kept by browsers, asked again each time: a price that changed is seen at once."""
+NEVER: Final = "no-store"
+"""Kept by nobody: it is one person's."""
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 POLICY: Final = (
@@ -55,13 +57,15 @@ class Answer:
     zipped: bytes = field(init=False)
     etag: bytes = field(init=False)
     stable: bytes | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def __post_init__(self) -> None:
         said = self.body if self.stable is None else self.stable
         digest = hashlib.sha256(said).hexdigest()[:20]
         object.__setattr__(self, "etag", f'W/"{digest}"'.encode("ascii"))
         texts = self.content_type.startswith(("text/", "application/", "image/svg"))
-        worth = texts and len(self.body) >= _GZIP_LEAST
+        # what is one person's may hold a secret beside what somebody else made them say (BREACH)
+        worth = texts and len(self.body) >= _GZIP_LEAST and self.cache != NEVER
         object.__setattr__(self, "zipped", gzip.compress(self.body, 6, mtime=0) if worth else b"")
 
 
@@ -76,11 +80,12 @@ async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
         *_SAFE,
         (b"cache-control", answer.cache.encode("ascii")),
         (b"vary", b"accept, accept-encoding"),
+        *answer.headers,
     ]
     if answer.location is not None:
         headers.append((b"location", answer.location.encode("ascii")))
     status, body = answer.status, answer.body
-    if status == 200:
+    if status == 200 and answer.cache != NEVER:
         headers.append((b"etag", answer.etag))
         if _has(_header(scope, b"if-none-match"), answer.etag):
             status, body = 304, b""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
+from tokenhouse.access import People
 from tokenhouse.billing import Billing, ModelFigures
 from tokenhouse.catalogue import Catalogue
 from tokenhouse.clock import Clock
@@ -27,7 +28,9 @@ from tokenhouse.pages.answer import (
     wants_markdown,
 )
 from tokenhouse.pages.paths import Asked, Form, asked
+from tokenhouse.pages.private import PrivatePages
 from tokenhouse.pages.redact import redacted, without_keys
+from tokenhouse.pages.shown import Elsewhere
 from tokenhouse.pages.site import Site
 from tokenhouse.pages.static import Static
 
@@ -78,9 +81,18 @@ class Pages:
         self._figures: Mapping[str, ModelFigures] = {}
         self._figures_number = 0
         self._figures_due = float("-inf")
+        self._private: PrivatePages | None = None
+
+    def with_people(self, people: People) -> PrivatePages:
+        """Serve pages that need a session too: what is added to them comes before all others."""
+        self._private = PrivatePages(self._site, people, lambda: self._opened().renderer)
+        return self._private
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del receive
+        private = self._private
+        if private is not None and private.serves(scope["path"]):
+            await send_answer(await private.answer(scope, receive), scope, send)
+            return
         clean = without_keys(scope["query_string"])
         if clean is not None:
             scope["query_string"] = clean
@@ -132,7 +144,6 @@ class Pages:
         self, wanted: Asked, shelf: Shelf, query: bytes, figures: Mapping[str, ModelFigures]
     ) -> Answer:
         from tokenhouse.pages.render import when
-        from tokenhouse.pages.views import Elsewhere
 
         opened = self._opened()
         shown = opened.views.show(wanted, shelf, query=query, figures=figures, now=_MOMENT)

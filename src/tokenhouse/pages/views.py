@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
@@ -28,12 +28,11 @@ from tokenhouse.pages.paths import Asked
 from tokenhouse.pages.playground import playground_models
 from tokenhouse.pages.prices import blended, calculator_rates
 from tokenhouse.pages.render import Renderer
+from tokenhouse.pages.shown import Elsewhere, Shown, Words
 from tokenhouse.pages.site import Site
 from tokenhouse.pages.snippets import quick_start
 from tokenhouse.pages.structured import structured
 from tokenhouse.pages.tools import coding_tools
-
-Words = dict[str, object]
 
 PROMPTS = (
     "Explain quantum computing in simple terms",
@@ -42,22 +41,6 @@ PROMPTS = (
     "Compare REST vs GraphQL APIs",
 )
 """What a visitor may begin with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A template and what it is filled with."""
-
-    template: str
-    words: Words
-    status: int = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """It stands at another path, for good."""
-
-    path: str
 
 
 class Shelf:

@@ -75,11 +75,6 @@ SELECT account.id, account.name, role, account.state
 FROM member JOIN account ON account.id = member.account
 WHERE member.person = ? AND account.state <> 'closed' ORDER BY since_ms, account.id;
 
--- @membership_get: one of a person's accounts
-SELECT account.id, account.name, role, account.state
-FROM member JOIN account ON account.id = member.account
-WHERE member.person = ?1 AND member.account = ?2 AND account.state <> 'closed';
-
 -- @session_new: a browser is signed in
 INSERT INTO session (digest, person, account, csrf, created_ms, seen_ms, ends_ms)
 VALUES (?, ?, ?, ?, ?, ?, ?);

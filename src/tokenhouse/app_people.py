@@ -1,0 +1,65 @@
+"""People of a house: their settings, and the way its mail goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from tokenhouse.access import (
+    ConsoleMail,
+    Mailer,
+    People,
+    PeopleSettings,
+    PeopleStore,
+    SmtpMail,
+    checked_email,
+)
+from tokenhouse.clock import Clock
+from tokenhouse.config import Config, ConfigError
+from tokenhouse.errors import CallerError
+
+
+def make_people(
+    config: Config,
+    store: PeopleStore,
+    clock: Clock,
+    *,
+    plan: Callable[[], str],
+    mailer: Mailer | None = None,
+) -> People:
+    """``plan``: the name of what new accounts get, asked when one is made."""
+    settings = PeopleSettings(
+        site=config.site.name,
+        url=config.server.public_url.rstrip("/"),
+        sign_up=config.site.sign_up,
+        plan=plan,
+        failed_per_minute=config.server.failed_keys_per_minute,
+    )
+    return People(
+        store, clock, settings=settings, mailer=make_mailer(config) if mailer is None else mailer
+    )
+
+
+def make_mailer(config: Config) -> Mailer:
+    """To a server where the settings name one, else to the terminal. ConfigError for a sender that is
+    no address."""
+    mail = config.mail
+    if not mail.url:
+        return ConsoleMail()
+    sender = mail.sender or f"no-reply@{urlsplit(config.server.public_url).hostname}"
+    bare = sender.rpartition("<")[2].removesuffix(">") if sender.endswith(">") else sender
+    try:
+        checked_email(bare)
+    except CallerError:
+        raise ConfigError(
+            ['mail.sender: expected an address, like "House <no-reply@example.com>"']
+        ) from None
+    if any(letter in sender for letter in "\r\n"):
+        raise ConfigError(["mail.sender: one line"])
+    password = mail.password
+    return SmtpMail(
+        mail.url,
+        sender=sender,
+        user=mail.user,
+        password=None if password is None else password.reveal,
+    )

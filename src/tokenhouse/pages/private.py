@@ -1,0 +1,168 @@
+"""Pages of people: what needs a session or a form. Never kept, never shown to anybody else.
+
+Every POST passes the check of its ``csrf`` before its page hears of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from tokenhouse import money
+from tokenhouse.access import People
+from tokenhouse.errors import TokenhouseError
+from tokenhouse.pages.answer import HTML, NEVER, TEXT, Answer, Receive, Scope
+from tokenhouse.pages.redact import redacted
+from tokenhouse.pages.session import ClientLeft, GoTo, Request
+from tokenhouse.pages.shown import Shown
+from tokenhouse.pages.site import Site
+
+if TYPE_CHECKING:  # it imports the template engine: not before the first page
+    from tokenhouse.pages.render import Renderer
+
+log = logging.getLogger("tokenhouse.pages")
+
+Page = Callable[[Request], Awaitable[Shown | Answer]]
+Routes = Mapping[tuple[str, str], Page]
+"""(method, path) → page; a segment in braces stands for any (``/dashboard/api-keys/{key}``)."""
+
+_METHODS: Final = ("GET", "POST")
+
+
+class PrivatePages:
+    """Finds the page, checks its form, renders it in a worker thread."""
+
+    def __init__(self, site: Site, people: People, renderer: Callable[[], Renderer]) -> None:
+        self._site = site
+        self._people = people
+        self._renderer = renderer
+        self._exact: dict[str, dict[str, Page]] = {}
+        self._patterns: list[tuple[tuple[str, ...], dict[str, Page]]] = []
+
+    def add(self, routes: Routes) -> None:
+        """Serve these pages too. ValueError for one that is served already."""
+        for (method, path), page in routes.items():
+            pages = self._exact.get(path)
+            if pages is None:
+                pages = self._exact[path] = {}
+                if "{" in path:
+                    self._patterns.append((tuple(path.split("/")), pages))
+            if method not in _METHODS or method in pages:
+                raise ValueError(f"{method} {path} is served already, or by no method of pages")
+            pages[method] = page
+
+    def serves(self, path: str) -> bool:
+        """Is this path one of ours, however it is asked for?"""
+        return self._find(_bare(path)) is not None
+
+    async def answer(self, scope: Scope, receive: Receive) -> Answer:
+        """The page, an error page, or a redirect."""
+        request = Request(
+            scope, receive, self._people, secure_site=self._site.url.startswith("https:")
+        )
+        try:
+            answer = await self._answer(request)
+        except GoTo as other:
+            answer = see_other(other.location)
+        except ClientLeft:
+            answer = Answer(b"", TEXT, 400, cache=NEVER)
+        except TokenhouseError as error:
+            if error.status >= 500:
+                log.warning("%s failed: %s", redacted(request.path), redacted(str(error)))
+            answer = await self._failed(request, error)
+        return _with_cookies(answer, request)
+
+    async def _answer(self, request: Request) -> Answer:
+        path = _bare(request.path)
+        found = self._find(path)
+        assert found is not None
+        pages, request.params = found
+        method = "GET" if request.method == "HEAD" else request.method
+        page = pages.get(method)
+        if page is None:
+            allow = ", ".join(sorted({*pages, *({"HEAD"} if "GET" in pages else ())}))
+            answer = await self._message(request, 405, "This page is not asked for in that way.")
+            return Answer(
+                answer.body, HTML, 405, cache=NEVER, headers=((b"allow", allow.encode()),)
+            )
+        if path != request.path:
+            return see_other(path)
+        if method == "POST":
+            await request.form()
+        made = await page(request)
+        return made if isinstance(made, Answer) else await self.rendered(request, made)
+
+    async def rendered(self, request: Request, shown: Shown) -> Answer:
+        """A page with what every page of people says: who is signed in, and what forms carry."""
+        words = {
+            "site": self._site,
+            "page": "private",
+            "path": request.path,
+            "signed": await request.visitor(),
+            "csrf": await request.csrf(),
+            "usd": money.usd,
+            **shown.words,
+        }
+        body = await asyncio.to_thread(self._text, shown.template, words)
+        return Answer(body, HTML, shown.status, cache=NEVER)
+
+    def _text(self, template: str, words: Mapping[str, object]) -> bytes:
+        return self._renderer().page(template, words).encode()
+
+    async def _failed(self, request: Request, error: TokenhouseError) -> Answer:
+        unknown = error.status >= 500 and error.retry_after_s is None
+        message = "This can't be done now. Try again soon." if unknown else str(error)
+        answer = await self._message(request, error.status, message)
+        if error.retry_after_s is None:
+            return answer
+        wait = b"%d" % max(1, round(error.retry_after_s + 0.499))
+        return Answer(
+            answer.body, HTML, error.status, cache=NEVER, headers=((b"retry-after", wait),)
+        )
+
+    async def _message(self, request: Request, status: int, message: str) -> Answer:
+        words: dict[str, object] = {"code": status, "message": message}
+        try:
+            return await self.rendered(request, Shown("error.html", words, status))
+        except TokenhouseError:  # who it is can't be read either
+            return Answer(message.encode(), TEXT, status, cache=NEVER)
+
+    def _find(self, path: str) -> tuple[dict[str, Page], Mapping[str, str]] | None:
+        pages = self._exact.get(path)
+        if pages is not None and "{" not in path:
+            return pages, {}
+        parts = path.split("/")
+        for pattern, pages in self._patterns:
+            if len(pattern) == len(parts) and all(map(_fits, pattern, parts)):
+                named = zip(pattern, parts, strict=True)
+                return pages, {name[1:-1]: text for name, text in named if name.startswith("{")}
+        return None
+
+
+def see_other(location: str) -> Answer:
+    """After a form: go there and ask with GET (303). ``location`` is a path of ours."""
+    return Answer(b"", TEXT, 303, cache=NEVER, location=location)
+
+
+def _fits(wanted: str, part: str) -> bool:
+    return part != "" if wanted.startswith("{") else part == wanted
+
+
+def _bare(path: str) -> str:
+    return path.rstrip("/") or "/"
+
+
+def _with_cookies(answer: Answer, request: Request) -> Answer:
+    if not request.set_cookies:
+        return answer
+    cookies = tuple((b"set-cookie", cookie) for cookie in request.set_cookies)
+    return Answer(
+        answer.body,
+        answer.content_type,
+        answer.status,
+        cache=NEVER,
+        location=answer.location,
+        headers=(*answer.headers, *cookies),
+    )
