@@ -29,7 +29,6 @@ from tokenhouse.api import (
     Models,
     Name,
     OpenApi,
-    Proxies,
     Receive,
     Router,
     Scope,
@@ -101,8 +100,6 @@ class House:
         self.desk = Desk(self.billing, self.store, self.operating, clock=clock)
         self.started = False
         self.failure: HouseError | None = None
-        trusted = config.server.trusted_proxies
-        self._proxies = Proxies(trusted) if trusted else None
         self._router = self._routes()
 
     async def start(self) -> None:
@@ -142,8 +139,6 @@ class House:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            if self._proxies is not None:
-                self._proxies.believe(scope)
             await self._router(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)

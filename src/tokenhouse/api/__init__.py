@@ -14,7 +14,6 @@ from tokenhouse.api.inference import Inference, Limits
 from tokenhouse.api.metrics import Counted, Reading
 from tokenhouse.api.models import Models
 from tokenhouse.api.openapi import OpenApi
-from tokenhouse.api.proxies import Proxies
 from tokenhouse.api.router import Router
 from tokenhouse.api.routes import ROUTES, ApiRoute, Name, by_path
 from tokenhouse.api.server import Server, ServerSettings, listen, uvicorn_server
@@ -40,7 +39,6 @@ __all__ = [
     "Models",
     "Name",
     "OpenApi",
-    "Proxies",
     "Reading",
     "Receive",
     "Router",

@@ -89,13 +89,6 @@ class ServerConfig:
         int,
         Key("Token counts (free) that one account may ask for per minute.", within=SOME),
     ] = 600
-    trusted_proxies: Annotated[
-        tuple[str, ...],
-        Key(
-            "Addresses or networks of proxies in front of this house: what they say in X-Forwarded-For "
-            "and X-Forwarded-Proto is believed.",
-        ),
-    ] = ()
     log_format: Annotated[
         LogFormat, Key("How log lines are written.", choices=("text", "json"))
     ] = "text"
