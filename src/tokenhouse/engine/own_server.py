@@ -61,20 +61,16 @@ class OwnServer(Child):
 
     async def ready(self) -> None:
         """Wait until it answers, and see that it is what it should be. Raises LoadFailed."""
-        asking = asyncio.create_task(self._ask(), name=f"engine-ask-{self._name}")
-        ended = asyncio.create_task(self._process.wait())
-        try:
+        async with asyncio.TaskGroup() as group:
+            asking = group.create_task(self._asked(), name=f"engine-ask-{self._name}")
+            ended = group.create_task(self._process.wait())
             await asyncio.wait({asking, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if asking.done() and not ended.done():
-                asking.result()
-                return
-        finally:
-            for task in (asking, ended):
-                task.cancel()
-            await asyncio.wait({asking, ended})
-            if not asking.cancelled():
-                asking.exception()
-        raise self._died(await self.wait())
+            asking.cancel()
+            ended.cancel()
+        if not asking.cancelled() and (refused := asking.result()) is not None:
+            raise refused
+        if self._process.returncode is not None:
+            raise self._died(await self.wait())
 
     def _died(self, code: int) -> LoadFailed:
         if code == -signal.SIGKILL:
@@ -84,6 +80,14 @@ class OwnServer(Child):
             f"ended before it answered ({ending(code)}): {self.why() or 'it said nothing'}",
             "start it by hand with the same file, and mend what it says",
         )
+
+    async def _asked(self) -> BinaryRefused | None:
+        """What is wrong with it, once it answers."""
+        try:
+            await self._ask()
+        except BinaryRefused as refused:
+            return refused
+        return None
 
     async def _ask(self) -> None:
         import httpx2  # only who names a binary pays for it

@@ -67,7 +67,6 @@ class Engine:
         )
         self._in_line = False
         self._former: set[asyncio.Task[None]] = set()
-        self._going: set[asyncio.Task[None]] = set()
 
     @property
     def state(self) -> State:
@@ -216,21 +215,9 @@ class Engine:
 
     async def unload(self) -> None:
         """End the process; the next use loads it again. Nothing when nothing is loaded."""
-        if self._state not in ("loading", "ready"):
-            await self._former_lives()
-            return
-        was_ready = self._state == "ready"
-        self._state = "cold"
-        self._uses.forget_time()
-        if was_ready:
-            self.budget.counts.unloads += 1
-            self._patience.ran_well()
-            log.info("%s: unloaded", self.spec.name)
-        if self._pool is not None:
-            self._pool.pause()
-        self._cancel()
-        await self._tell()
+        self._unload()
         await self._former_lives()
+        await self._tell()
 
     def close_door(self) -> None:
         """Let nobody use it any more, and unload it when the last use has ended."""
@@ -242,11 +229,8 @@ class Engine:
         self._uses.forget_time()
         if self._pool is not None:
             self._pool.close(EngineDown(f"the engine of {self.spec.name} is stopped"))
-        going = [*self._going]
         self._cancel()
         await self._former_lives()
-        if going:
-            await asyncio.wait(going)
         if self._task is None:  # nobody began anew meanwhile
             self._remove_directory()
         await self._tell()
@@ -264,10 +248,21 @@ class Engine:
         return "still loading"
 
     def _unload_if_left(self) -> None:
-        if self.idle and self._state in ("loading", "ready"):
-            task = asyncio.create_task(self.unload(), name=f"engine-unload-{self.spec.name}")
-            self._going.add(task)
-            task.add_done_callback(self._going.discard)
+        if self.idle:
+            self._unload()
+
+    def _unload(self) -> None:
+        if self._state not in ("loading", "ready"):
+            return
+        if self._state == "ready":
+            self.budget.counts.unloads += 1
+            self._patience.ran_well()
+            log.info("%s: unloaded", self.spec.name)
+        self._state = "cold"
+        self._uses.forget_time()
+        if self._pool is not None:
+            self._pool.pause()
+        self._cancel()
 
     def _cancel(self) -> None:
         """End the task of this life; `_former_lives` waits for it."""
@@ -311,6 +306,7 @@ class Engine:
         finally:
             self._in_line = False
             self.budget.give_back(self)
+            await self._tell()
 
     async def _live(self, measured: Measured) -> None:
         """One process after another. Raises when it can't go on."""
