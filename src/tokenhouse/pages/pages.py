@@ -27,8 +27,10 @@ from tokenhouse.pages.answer import (
     send_answer,
     wants_markdown,
 )
+from tokenhouse.pages.entrance import ENTRANCE
 from tokenhouse.pages.paths import Asked, Form, asked
 from tokenhouse.pages.private import PrivatePages
+from tokenhouse.pages.profile import PROFILE
 from tokenhouse.pages.redact import redacted, without_keys
 from tokenhouse.pages.shown import Elsewhere
 from tokenhouse.pages.site import Site
@@ -85,8 +87,11 @@ class Pages:
 
     def with_people(self, people: People) -> PrivatePages:
         """Serve pages that need a session too: what is added to them comes before all others."""
-        self._private = PrivatePages(self._site, people, lambda: self._opened().renderer)
-        return self._private
+        private = PrivatePages(self._site, people, lambda: self._opened().renderer)
+        private.add(ENTRANCE)
+        private.add(PROFILE)
+        self._private = private
+        return private
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         private = self._private

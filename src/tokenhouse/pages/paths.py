@@ -27,12 +27,18 @@ PAGES: tuple[PageRoute, ...] = (
     PageRoute("/pricing", "Plans, grants and every price."),
     PageRoute("/docs", "The user guide."),
     PageRoute("/docs/api", "The API, path by path."),
+    PageRoute(
+        "/sign-in", "Sign in; `/sign-up`, `/sign-out`, `/verify`, `/reset`, `/invitation` beside."
+    ),
+    PageRoute("/profile", "Who one is: accounts, password, sessions."),
+    PageRoute("/dashboard/members", "Who belongs to the account, as what; invite, change, remove."),
     PageRoute("/llms.txt", "What is here, for agents."),
     PageRoute("/sitemap.xml", "Every page."),
     PageRoute("/robots.txt", "Where the sitemap is."),
     PageRoute("/static/{version}/{file}", "Style, scripts and pictures of the pages."),
 )
-"""All but the last four also as Markdown: with ``.md`` at the end, or asked for by ``Accept``."""
+"""Those that are for everybody, but for the last four, also as Markdown: with ``.md`` at the end, or asked
+for by ``Accept``."""
 
 
 @dataclass(frozen=True, slots=True)

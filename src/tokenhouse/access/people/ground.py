@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from tokenhouse.access.people.bounds import Bounds
 from tokenhouse.access.people.errands import Errands
-from tokenhouse.access.people.mail import Mail, Mailer
+from tokenhouse.access.people.mail import ConsoleMail, Mail, Mailer
 from tokenhouse.access.people.passwords import Passwords
 from tokenhouse.access.people.port import PeopleStore
 from tokenhouse.access.people.refusals import person_suspended, unusable_link
@@ -65,6 +65,11 @@ class Ground:
         self._mailer = mailer
         self._passwords = Passwords()
         self._bounds = Bounds(clock, failed_per_minute=settings.failed_per_minute)
+
+    @property
+    def prints_mail(self) -> bool:
+        """Does mail go to the terminal, because no server takes it?"""
+        return isinstance(self._mailer, ConsoleMail)
 
     async def _begin(self, person: Person, account: str | None = None) -> tuple[str, SignedIn]:
         """A new session, never one that was there before. → (the cookie's secret, who signed in)"""
