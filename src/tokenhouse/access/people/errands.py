@@ -41,12 +41,24 @@ class Errands:
     async def run(self) -> None:
         """Do errands until cancelled."""
         while True:
-            await self._do(await self._queue.get())
+            errand = await self._queue.get()
+            try:
+                await self._do(errand)
+            finally:
+                self._queue.task_done()
+
+    async def idle(self) -> None:
+        """Wait until all that is queued was done; while somebody runs them."""
+        await self._queue.join()
 
     async def finish(self) -> None:
         """Do what is queued, then return; while nobody runs them."""
         while not self._queue.empty():
-            await self._do(self._queue.get_nowait())
+            errand = self._queue.get_nowait()
+            try:
+                await self._do(errand)
+            finally:
+                self._queue.task_done()
 
     async def _do(self, errand: Errand) -> None:
         try:

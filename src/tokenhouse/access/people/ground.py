@@ -71,6 +71,10 @@ class Ground:
         """Does mail go to the terminal, because no server takes it?"""
         return isinstance(self._mailer, ConsoleMail)
 
+    def send_by(self, mailer: Mailer) -> None:
+        """From now on mail goes this way."""
+        self._mailer = mailer
+
     async def _begin(self, person: Person, account: str | None = None) -> tuple[str, SignedIn]:
         """A new session, never one that was there before. → (the cookie's secret, who signed in)"""
         if person.state != "open":
