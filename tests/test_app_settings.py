@@ -9,7 +9,7 @@ from tokenhouse.billing import Difference, SettingsRow
 from tokenhouse.config import load
 
 
-def _written(running: Running, *changes: tuple[str, str]) -> None:
+def rewritten(running: Running, *changes: tuple[str, str]) -> None:
     """Change the file; what runs may read it again."""
     file, data = running.data_dir / "tokenhouse.toml", running.data_dir
     text = file.read_text()
@@ -25,14 +25,14 @@ def _written(running: Running, *changes: tuple[str, str]) -> None:
 
 async def test_settings_that_were_not_changed_do_not_differ(tmp_path: Path) -> None:
     async with upstream_house(tmp_path) as (running, _):
-        _written(running)
+        rewritten(running)
         found = await running.house.operating.settings()
         assert found == SettingsRow(path=str(tmp_path / "tokenhouse.toml"))
 
 
 async def test_each_row_that_differs_is_told_with_how_it_is_taken(tmp_path: Path) -> None:
     async with upstream_house(tmp_path) as (running, _):
-        _written(
+        rewritten(
             running,
             ('input = "0.35"', 'input = "0.45"'),
             ('model = "m" }', 'model = "m2", weight = 2 }'),
@@ -72,7 +72,9 @@ async def test_each_row_that_differs_is_told_with_how_it_is_taken(tmp_path: Path
 async def test_a_bad_file_keeps_what_runs_and_says_which_key_is_wrong(tmp_path: Path) -> None:
     async with upstream_house(tmp_path) as (running, _):
         before = running.house.catalogue
-        _written(running, ('input = "0.35"', "input = 0.35"), ("[plans.free]", "[plans.free]\nx=1"))
+        rewritten(
+            running, ('input = "0.35"', "input = 0.35"), ("[plans.free]", "[plans.free]\nx=1")
+        )
         found = await running.house.desk.reload("person:p", "tried")
         assert not found.taken
         assert any("models[0].price.input" in problem for problem in found.problems), found
@@ -82,7 +84,7 @@ async def test_a_bad_file_keeps_what_runs_and_says_which_key_is_wrong(tmp_path: 
         assert (row.actor, row.act, row.reason) == ("person:p", "settings reload", "tried")
         assert row.after is not None
         assert row.after["taken"] is False
-        _written(running, ("[plans.free]\nx=1", "[plans.free"))
+        rewritten(running, ("[plans.free]\nx=1", "[plans.free"))
         found = await running.house.operating.settings()
         assert "not valid TOML" in found.problems[0]
 

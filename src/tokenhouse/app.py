@@ -14,6 +14,7 @@ from pathlib import Path
 from tokenhouse import __version__, starter
 from tokenhouse.access import Access, SignInCodes
 from tokenhouse.api import (
+    ADMIN,
     Account,
     ChatFront,
     CompletionsFront,
@@ -36,6 +37,7 @@ from tokenhouse.api import (
     SignIn,
     Status,
     Totals,
+    admin,
     by_path,
 )
 from tokenhouse.app_metrics import readings
@@ -200,7 +202,17 @@ class House:
         )
         pages = self._pages(openapi, frozenset(path for _, path in exact))
         cors = Cors(server.cors_origins)
-        return Router(exact, prefixes, clock=self.clock, cors=cors, pages=pages)
+        sections: dict[str, Handler] = {
+            ADMIN: admin(
+                self.desk,
+                self.people,
+                self.prices,
+                lambda: self.catalogue,
+                ready=self._can_answer,
+                clock=self.clock,
+            )
+        }
+        return Router(exact, prefixes, clock=self.clock, cors=cors, sections=sections, pages=pages)
 
     def _pages(self, openapi: OpenApi, served: frozenset[str]) -> Pages:
         site = self.config.site

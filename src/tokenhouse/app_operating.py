@@ -109,15 +109,15 @@ class Operating:
             EngineRow(
                 model=name,
                 provider=provider.name,
-                state=engine.state,
-                failure=None if engine.failure is None else str(engine.failure),
-                restarts=engine.restarts,
-                pid=engine.pid,
-                context=engine.n_ctx,
+                state=found.engine.state,
+                failure=None if found.engine.failure is None else str(found.engine.failure),
+                restarts=found.engine.restarts,
+                pid=found.engine.pid,
+                context=found.engine.n_ctx,
             )
             for provider in self._house.relay.providers.values()
             if isinstance(provider, EngineProvider)
-            for name, engine in provider.engines.items()
+            for name, found in provider.models.items()
         )
 
     def refusals(self) -> tuple[Refusal, ...]:

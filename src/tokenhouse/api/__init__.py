@@ -5,6 +5,8 @@ know providers, the engine, SQL and the ledger.
 """
 
 from tokenhouse.api.account import Account
+from tokenhouse.api.admin import ADMIN_ROUTES, AdminRoute, admin
+from tokenhouse.api.admin import BASE as ADMIN
 from tokenhouse.api.cors import Cors
 from tokenhouse.api.count_tokens import CountTokens
 from tokenhouse.api.fronts import ChatFront, CompletionsFront, Front, MessagesFront
@@ -22,8 +24,11 @@ from tokenhouse.api.status import Status
 from tokenhouse.api.totals import Totals
 
 __all__ = [
+    "ADMIN",
+    "ADMIN_ROUTES",
     "ROUTES",
     "Account",
+    "AdminRoute",
     "ApiRoute",
     "ChatFront",
     "CompletionsFront",
@@ -49,6 +54,7 @@ __all__ = [
     "SignIn",
     "Status",
     "Totals",
+    "admin",
     "by_path",
     "listen",
     "uvicorn_server",

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tokenhouse.api.admin import ADMIN_ROUTES, ADMIN_TAG, admin_paths
 from tokenhouse.api.http import Receive, Respond, Scope, Send
 from tokenhouse.api.openapi_shapes import schemas_of
 from tokenhouse.api.openapi_words import ANSWERS, DESCRIBED, FIELDS, TAGS, Described
@@ -55,6 +56,9 @@ def described(name: str, url: str, version: str) -> dict[str, Any]:
             paths.setdefault(at, {})[route.method.lower()] = _operation(route, number)
     schemas = _body_schemas()
     schemas.update(ANSWERS)
+    of_operators = admin_paths(ADMIN_ROUTES)
+    paths.update(of_operators[0])
+    schemas.update(of_operators[1])
     return {
         "openapi": "3.1.0",
         "info": {
@@ -64,7 +68,7 @@ def described(name: str, url: str, version: str) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": url}],
-        "tags": [{"name": tag} for tag in TAGS],
+        "tags": [{"name": tag} for tag in (*TAGS, ADMIN_TAG)],
         "paths": paths,
         "components": {
             "schemas": schemas,

@@ -14,20 +14,26 @@ Schema = dict[str, Any]
 def schemas_of(shapes: Iterable[type], place: str) -> dict[str, Schema]:
     """Name → schema of each shape and of all that they are made of; ``place`` comes before a
     reference's name. Two shapes of one name are told apart by their dialect."""
-    schemas = _Schemas(place)
+    schemas = Shapes(place)
     for shape in shapes:
         schemas.of(inspect.type_info(shape))
     return schemas.found
 
 
-class _Schemas:
-    def __init__(self, place: str) -> None:
+class Shapes:
+    """The same, type by type; ``found`` has the shapes that were named on the way."""
+
+    def __init__(self, place: str, prefix: str = "") -> None:
         self._place = place
+        self._prefix = prefix
         self._named: dict[str, type] = {}
         self.found: dict[str, Schema] = {}
 
     def of(self, kind: inspect.Type) -> Schema:
-        if isinstance(kind, inspect.StructType):
+        """The schema of one type; a shape is a reference."""
+        if isinstance(kind, inspect.Metadata):
+            return self._with_words(kind)
+        if isinstance(kind, inspect.StructType | inspect.DataclassType):
             return self._reference(kind)
         if isinstance(kind, inspect.UnionType):
             each = [self.of(one) for one in kind.types]
@@ -39,7 +45,14 @@ class _Schemas:
             return {"type": "object", "additionalProperties": self.of(kind.value_type)}
         return _plain(kind)
 
-    def _reference(self, kind: inspect.StructType) -> Schema:
+    def _with_words(self, kind: inspect.Metadata) -> Schema:
+        """What is said of a type beside it: its description, its format."""
+        schema, words = self.of(kind.type), kind.extra_json_schema or {}
+        if "type" in words and "anyOf" in schema:
+            return {**words}
+        return {"allOf": [schema], **words} if "$ref" in schema else {**schema, **words}
+
+    def _reference(self, kind: inspect.StructType | inspect.DataclassType) -> Schema:
         name = self._name(kind.cls)
         if name not in self.found:
             shape = self.found[name] = {"type": "object"}
@@ -50,7 +63,7 @@ class _Schemas:
         return {"$ref": self._place + name}
 
     def _name(self, shape: type) -> str:
-        name = shape.__name__.lstrip("_")
+        name = self._prefix + shape.__name__.lstrip("_")
         if self._named.setdefault(name, shape) is not shape:
             dialect = shape.__module__.split(".")[2]
             name = "".join(word.capitalize() for word in dialect.split("_")) + name
@@ -65,7 +78,8 @@ def _plain(kind: inspect.Type) -> Schema:
     if isinstance(kind, inspect.FloatType):
         return {"type": "number", **_bounds(kind, **numbers)}
     if isinstance(kind, inspect.StrType):
-        return {"type": "string", **_bounds(kind, min_length="minLength", max_length="maxLength")}
+        words = _bounds(kind, min_length="minLength", max_length="maxLength", pattern="pattern")
+        return {"type": "string", **words}
     if isinstance(kind, inspect.BoolType):
         return {"type": "boolean"}
     if isinstance(kind, inspect.NoneType):

@@ -26,8 +26,8 @@ def page_asked(query: Mapping[str, str], *, streamed: bool) -> PageAsked:
     if limit is not None and not (limit.isascii() and limit.isdecimal() and len(limit) < 10):
         raise CallerError("'limit' must be a whole number.", param="limit")
     return PageAsked(
-        since_ms=_moment(query, "since", 0),
-        until_ms=_moment(query, "until", FOREVER_MS),
+        since_ms=moment_asked(query, "since", 0),
+        until_ms=moment_asked(query, "until", FOREVER_MS),
         after=query.get("after") or None,
         limit=STREAMED_LIMIT if streamed else LIMIT if limit is None else int(limit),
         oldest_first=order == "asc",
@@ -37,13 +37,13 @@ def page_asked(query: Mapping[str, str], *, streamed: bool) -> PageAsked:
 def range_asked(query: Mapping[str, str], now_ms: int, *, days: int) -> tuple[int, int]:
     """→ [since, until): the UTC day ``?date=``, or ``?since=&until=``, or the last ``days`` days."""
     if "date" in query:
-        start = _moment(query, "date", 0)
+        start = moment_asked(query, "date", 0)
         return start, start + DAY_MS
     first = (now_ms // DAY_MS - days + 1) * DAY_MS
-    return _moment(query, "since", first), _moment(query, "until", now_ms + 1)
+    return moment_asked(query, "since", first), moment_asked(query, "until", now_ms + 1)
 
 
-def _moment(query: Mapping[str, str], name: str, otherwise: int) -> int:
+def moment_asked(query: Mapping[str, str], name: str, otherwise: int) -> int:
     """A day (its begin) or a moment in RFC 3339 → unix milliseconds; without a zone it is UTC."""
     text = query.get(name)
     if not text:

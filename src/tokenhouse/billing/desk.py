@@ -27,7 +27,7 @@ from tokenhouse.billing.reading import check_limit
 from tokenhouse.billing.values import AuditRow, By, Page, ReceiptRow
 from tokenhouse.clock import Clock
 from tokenhouse.errors import CallerError
-from tokenhouse.ledger import Account, AccountState, Verification
+from tokenhouse.ledger import Account, AccountState, Credited, Verification
 
 REASON_MAX = 500
 SEARCHED_MAX = 5_000
@@ -57,6 +57,26 @@ class Desk:
     async def accounts(self, asked: AccountsAsked) -> Page[Account]:
         check_limit(asked.limit)
         return await self._office.accounts_page(asked)
+
+    async def change_plan(self, actor: str, account: str, plan: str, reason: str) -> Account:
+        """Another plan; that there is one of this name was checked where plans are known."""
+        return await self.as_actor(actor).change_account(
+            account, plan=plan, reason=checked_reason(reason)
+        )
+
+    async def credit(
+        self, actor: str, account: str, amount: int, *, reason: str, once: str | None = None
+    ) -> Credited:
+        """Put ``amount`` nanodollars in, once under the key ``once``; CallerError 400 for none."""
+        if amount < 1:
+            raise CallerError("an amount is more than 0", param="amount")
+        return await self.as_actor(actor).credit(
+            account, amount, reason=checked_reason(reason), idempotency_key=once
+        )
+
+    async def reverse(self, actor: str, transfer: str, *, reason: str) -> Credited:
+        """Take a transfer back; twice is once."""
+        return await self.as_actor(actor).reverse(transfer, reason=checked_reason(reason))
 
     async def change_state(
         self, actor: str, account: str, state: AccountState, reason: str

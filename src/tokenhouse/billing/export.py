@@ -12,9 +12,9 @@ import datetime
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from tokenhouse.billing.values import ReceiptRow
+from tokenhouse.billing.values import AuditRow, ReceiptRow
 from tokenhouse.ledger import Posting
 
 Form = Literal["csv", "ndjson"]
@@ -31,6 +31,10 @@ RECEIPT_FIELDS: Final = (
 )
 
 POSTING_FIELDS: Final = ("id", "transfer", "account", "amount", "kind", "at", "reason")
+
+AUDIT_FIELDS: Final = (
+    *("seq", "at", "actor", "act", "subject", "account", "reason", "before", "after"),
+)
 
 
 def receipt_fields(row: ReceiptRow) -> dict[str, object]:
@@ -68,6 +72,21 @@ def posting_fields(posting: Posting) -> dict[str, object]:
     }
 
 
+def audit_fields(row: AuditRow) -> dict[str, Any]:
+    """An act by AUDIT_FIELDS; ``before`` and ``after`` are objects."""
+    return {
+        "seq": row.seq,
+        "at": utc(row.at_ms),
+        "actor": row.actor,
+        "act": row.act,
+        "subject": row.subject,
+        "account": row.account,
+        "reason": row.reason,
+        "before": row.before,
+        "after": row.after,
+    }
+
+
 def head(form: Form, names: Sequence[str]) -> str:
     """What stands before the first line."""
     return table([names]) if form == "csv" else ""
@@ -97,7 +116,7 @@ def table(rows: Iterable[Iterable[object]]) -> str:
 def _cell(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list):
+    if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, str) and value.startswith(_RUNS):
         return "'" + value

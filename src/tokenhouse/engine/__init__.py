@@ -5,17 +5,15 @@ process is kept alive; where weights come from, and whether they fit. It refuses
 what it costs, and HTTP for answers: it says on which socket and with which key `POST /completion`
 is answered, which bytes to send and what the bytes that come back mean. The steps of one request:
 
+    await engine.wait_ready(timeout_s)
     ids = await encoder.encode(form.pieces(conversation))
-    use = await engine.use(timeout_s)             # loads it, and keeps it loaded until use.end()
-    async with engine.reserve(len(ids), max_tokens, share) as room:
+    async with engine.reserve(len(ids), max_tokens) as room:
         send completion_body(Completion(ids, max_tokens, …)) to engine.socket_path
         for each frame: read_chunk(data)      # Progress | Piece | Done
         room.finished()                       # after Done: nothing lingers
-    use.end()
 """
 
 from .admission import Pool, Reservation
-from .budget import Budget, Counts
 from .completion import (
     PATH,
     Chunk,
@@ -35,7 +33,6 @@ from .derive import derive_tekken
 from .encoder import Encoder, find_tekken, load_tekken
 from .errors import (
     BadConversation,
-    BinaryRefused,
     ContextTooLong,
     DiskShort,
     EngineBusy,
@@ -47,7 +44,6 @@ from .errors import (
     HubUnreachable,
     LoadFailed,
     MemoryShort,
-    NeverFits,
     NotOnHub,
     PullError,
     RequestRefused,
@@ -60,12 +56,11 @@ from .fetch import FetchProgress, check_disk
 from .fit import Fit, fit, memory_bandwidth, tokens_per_second
 from .gguf import GgufHeader, read_header
 from .hub import HUB, Hub, RemoteFile
-from .memory import bytes_available, bytes_of_machine
+from .memory import bytes_available
 from .projector import Projector, mend_activation, read_projector
 from .pull import Item, Plan, Wanted, carry_out, plan_pull, smaller
 from .repetition import LoopGuard
-from .settings import KV_SHARE, EngineSettings, KvType, ModelSpec, threads_of
-from .supervisor import Engine, State
+from .supervisor import Engine, EngineSettings, ModelSpec, State
 from .tekken import Tekken
 from .template import FORMATS, V7, Format, format_of, v7_pieces
 from .tool_calls import (
@@ -77,14 +72,11 @@ from .tool_calls import (
     TextDelta,
     ToolCallReader,
 )
-from .uses import Use
 from .weights import Pulled, find_projector, find_weights, read_pulled, write_pulled
 
 __all__ = [
     "ArgumentsDelta",
     "BadConversation",
-    "BinaryRefused",
-    "Budget",
     "Call",
     "CallEnd",
     "CallEvent",
@@ -94,7 +86,6 @@ __all__ = [
     "Constraint",
     "ContextTooLong",
     "Conversation",
-    "Counts",
     "DiskShort",
     "Done",
     "Encoder",
@@ -115,15 +106,12 @@ __all__ = [
     "HubRefused",
     "HubUnreachable",
     "Item",
-    "KV_SHARE",
-    "KvType",
     "LoadFailed",
     "Logprob",
     "LoopGuard",
     "Malformed",
     "MemoryShort",
     "ModelSpec",
-    "NeverFits",
     "NotOnHub",
     "PATH",
     "Picture",
@@ -145,14 +133,12 @@ __all__ = [
     "ToolCallReader",
     "ToolSpec",
     "Turn",
-    "Use",
     "V7",
     "Wanted",
     "WeightsError",
     "WrongHash",
     "allowed_calls",
     "bytes_available",
-    "bytes_of_machine",
     "carry_out",
     "check_disk",
     "completion_body",
@@ -176,7 +162,6 @@ __all__ = [
     "read_projector",
     "read_pulled",
     "smaller",
-    "threads_of",
     "tokens_per_second",
     "v7_pieces",
     "write_pulled",
