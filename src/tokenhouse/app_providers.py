@@ -26,6 +26,7 @@ from tokenhouse.engine import (
     EngineSettings,
     Format,
     ModelSpec,
+    OwnTemplate,
     Tekken,
     WeightsError,
     derive_tekken,
@@ -35,6 +36,7 @@ from tokenhouse.engine import (
     format_of,
     load_tekken,
     read_header,
+    read_own_template,
 )
 from tokenhouse.providers import (
     AnthropicProvider,
@@ -172,7 +174,7 @@ def _engine_model(
             f"its weights are not here: put {model.weights} into the directory engine.weights_dir"
         )
     try:
-        tokenizer, tekken, form = _tokenizer(model, weights)
+        words = _words(model, weights)
     except EngineError as error:
         log.error("%s: %s", model.id, error)
         return str(error).replace(f"{weights.parent}/", "")
@@ -194,12 +196,24 @@ def _engine_model(
     )
     if shipped:
         providing.eager.append(engine)
+    if isinstance(words, OwnTemplate):
+        return EngineModel(engine, None, own=words)
+    path, tekken, form = words
     if model.tokenizer is not None:
         providing.counters[model.tokenizer] = lambda text: len(tekken.encode(text))
-    return EngineModel(engine, Encoder(tekken, tokenizer), form)
+    return EngineModel(engine, Encoder(tekken, path), form)
 
 
-def _tokenizer(model: Model, weights: Path) -> tuple[Path, Tekken, Format]:
+def _words(model: Model, weights: Path) -> tuple[Path, Tekken, Format] | OwnTemplate:
+    """How its prompts are written: by the weights' own template where the row says "engine", or names
+    no tokenizer and the weights are of another family than Mistral's."""
+    own = model.tokenizer == "engine"
+    if own or (model.tokenizer is None and read_header(weights).tokenizer_pre != "tekken"):
+        return read_own_template(weights)
+    return _tekken(model, weights)
+
+
+def _tekken(model: Model, weights: Path) -> tuple[Path, Tekken, Format]:
     """The model's tekken.json (the named one, one beside the weights that suits them, or one made out of
     them), and the format that its row names, else that file."""
     header, name = read_header(weights), model.tokenizer or ""

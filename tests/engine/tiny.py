@@ -81,14 +81,32 @@ def write_tekken(path: Path, vocabulary: int = 8192, version: str = "v7") -> Pat
     return path
 
 
+CHATML = """{%- for message in messages -%}
+{%- if message.role == 'tool' -%}{{- raise_exception('no tools') -}}{%- endif -%}
+{{- '<|im_start|>' + message.role + '\n' + (message.content | trim) + '<|im_end|>\n' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\n<think>\n' -}}{%- endif -%}"""
+MARKS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>")
+"""The control tokens of a model that speaks ChatML; the last two are a user's to define."""
+
+
 def write_gguf(
-    path: Path, vocabulary: int = 8192, shape: Shape | None = None, *, seed: int = 0
+    path: Path,
+    vocabulary: int = 8192,
+    shape: Shape | None = None,
+    *,
+    seed: int = 0,
+    template: str | None = None,
 ) -> Path:
-    """Random weights in F16."""
+    """Random weights in F16. With a chat template it is of another family: the control tokens are
+    `MARKS`, and stand last."""
     size = Shape() if shape is None else shape
     writer = gguf.GGUFWriter(str(path), "llama")
     _write_facts(writer, size)
-    _write_vocabulary(writer, tekken(vocabulary))
+    if template is None:
+        _write_vocabulary(writer, tekken(vocabulary))
+    else:
+        _write_other_vocabulary(writer, tekken(vocabulary + SPECIAL - len(MARKS)), template)
     draw = np.random.default_rng(seed)
 
     def add(name: str, rows: int, columns: int, spread: float | None = None) -> None:
@@ -137,7 +155,7 @@ def _write_facts(writer: gguf.GGUFWriter, size: Shape) -> None:
     writer.add_file_type(1)
 
 
-def _write_vocabulary(writer: gguf.GGUFWriter, description: dict[str, Any]) -> None:
+def _words_and_merges(description: dict[str, Any]) -> tuple[list[str], list[str]]:
     """As llama.cpp wants Tekken: bytes as letters, and every split of each token as a merge."""
     letters = _byte_letters()
     pieces = [base64.b64decode(entry["token_bytes"]) for entry in description["vocab"]]
@@ -151,6 +169,28 @@ def _write_vocabulary(writer: gguf.GGUFWriter, description: dict[str, Any]) -> N
             if piece[:i] in ranks and piece[i:] in ranks
         ]
         merges += [f"{words[left]} {words[right]}" for left, right in sorted(splits)]
+    return words, merges
+
+
+def _write_other_vocabulary(
+    writer: gguf.GGUFWriter, description: dict[str, Any], template: str
+) -> None:
+    words, merges = _words_and_merges(description)
+    kinds = [gguf.TokenType.NORMAL] * len(words)
+    kinds += [gguf.TokenType.CONTROL] * 3 + [gguf.TokenType.USER_DEFINED] * 2
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("qwen2")
+    writer.add_token_list([*words, *MARKS])
+    writer.add_token_types([int(kind) for kind in kinds])
+    writer.add_token_merges(merges)
+    writer.add_vocab_size(len(words) + len(MARKS))
+    writer.add_eos_token_id(len(words) + MARKS.index("<|im_end|>"))
+    writer.add_add_bos_token(False)
+    writer.add_chat_template(template)
+
+
+def _write_vocabulary(writer: gguf.GGUFWriter, description: dict[str, Any]) -> None:
+    words, merges = _words_and_merges(description)
     specials = list(CONTROL) + [f"<SPECIAL_{i}>" for i in range(len(CONTROL), SPECIAL)]
     kinds = [int(gguf.TokenType.CONTROL)] * SPECIAL + [int(gguf.TokenType.NORMAL)] * len(words)
     writer.add_tokenizer_model("gpt2")

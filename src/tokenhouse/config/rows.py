@@ -47,7 +47,11 @@ class ModelRow:
     ] = ("streaming",)
     aliases: Annotated[tuple[str, ...], Key("Other names that requests may use.")] = ()
     tokenizer: Annotated[
-        str, Key('"tekken-v7", a tokenizer.json, "engine", "provider"; none: counts are estimated.')
+        str,
+        Key(
+            '"tekken-v3", "-v7", "-v11" or "-v13"; a tekken.json; "engine": the weights\' own template and '
+            'tokenizer; "provider". None: the weights\' own, else counts are estimated.'
+        ),
     ] = ""
     defaults: Annotated[
         Mapping[str, object] | None,

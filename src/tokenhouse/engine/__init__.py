@@ -57,6 +57,16 @@ from .fit import Fit, fit, memory_bandwidth, tokens_per_second
 from .gguf import GgufHeader, read_header
 from .hub import HUB, Hub, RemoteFile
 from .memory import bytes_available
+from .own_template import (
+    TEMPLATE_PATH,
+    TOKENIZE_PATH,
+    OwnTemplate,
+    read_own_template,
+    read_prompt,
+    read_tokens,
+    template_body,
+    tokenize_body,
+)
 from .projector import Projector, mend_activation, read_projector
 from .pull import Item, Plan, Wanted, carry_out, plan_pull, smaller
 from .repetition import LoopGuard
@@ -113,6 +123,7 @@ __all__ = [
     "MemoryShort",
     "ModelSpec",
     "NotOnHub",
+    "OwnTemplate",
     "PATH",
     "Picture",
     "Piece",
@@ -128,6 +139,8 @@ __all__ = [
     "Sampling",
     "SchemaRefused",
     "State",
+    "TEMPLATE_PATH",
+    "TOKENIZE_PATH",
     "Tekken",
     "TextDelta",
     "ToolCallReader",
@@ -159,9 +172,14 @@ __all__ = [
     "read_chunk",
     "read_error",
     "read_header",
+    "read_own_template",
     "read_projector",
+    "read_prompt",
     "read_pulled",
+    "read_tokens",
     "smaller",
+    "template_body",
+    "tokenize_body",
     "tokens_per_second",
     "v7_pieces",
     "write_pulled",

@@ -6,7 +6,8 @@ costs and who is asking.
 
 from tokenhouse.providers.anthropic import AnthropicProvider
 from tokenhouse.providers.base import Attempt, Call, Provider, Sink
-from tokenhouse.providers.engine import EngineModel, EngineProvider
+from tokenhouse.providers.engine import EngineProvider
+from tokenhouse.providers.engine_prompts import EngineModel
 from tokenhouse.providers.openai import OpenAIProvider
 from tokenhouse.providers.scripted import Scripted
 from tokenhouse.providers.upstream import UpstreamSettings

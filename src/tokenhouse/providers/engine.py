@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
 from tokenhouse.chat import (
@@ -28,7 +28,6 @@ from tokenhouse.chat import (
 )
 from tokenhouse.engine import (
     PATH,
-    V7,
     ArgumentsDelta,
     CallEnd,
     CallEvent,
@@ -36,10 +35,8 @@ from tokenhouse.engine import (
     Completion,
     Constraint,
     Done,
-    Encoder,
     Engine,
     EngineError,
-    Format,
     Logprob,
     Malformed,
     Piece,
@@ -53,6 +50,7 @@ from tokenhouse.engine import (
 from tokenhouse.engine import TextDelta as EngineText
 from tokenhouse.errors import CallerError, ContextExceeded, UpstreamError
 from tokenhouse.providers.base import Call, Sink
+from tokenhouse.providers.engine_prompts import EngineModel, headers_of, origin_of
 from tokenhouse.providers.engine_words import (
     LEAVES,
     check_sampling,
@@ -64,7 +62,7 @@ from tokenhouse.providers.engine_words import (
     top_logprobs_of,
 )
 from tokenhouse.providers.failures import UNREACHABLE, transport_failure
-from tokenhouse.transport import Answer, Client, Origin, TransportError, header_block
+from tokenhouse.transport import Answer, Client, TransportError
 from tokenhouse.wire import OPENAI_NAME_MOST, asked_of, sse
 
 CHOICES_MAX: Final = 16
@@ -74,16 +72,6 @@ LOAD_TIMEOUT_S: Final = 300.0
 
 NOTICED_S: Final = 5.0
 """How long the end of an engine's process may go unnoticed."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineModel:
-    """A model of this house: the process that runs it, the encoder of its tokenizer and the format
-    of its prompts."""
-
-    engine: Engine
-    encoder: Encoder
-    form: Format = V7
 
 
 class EngineProvider:
@@ -135,14 +123,21 @@ class EngineProvider:
             raise CallerError(f"n may be at most {CHOICES_MAX} for this model.", param="n")
         model = self.models.get(upstream_model)
         if model is not None and "logit_bias" in request.fields:
-            check_sampling(request.conversation().sampling, model.encoder.tekken.n_vocab)
+            check_sampling(request.conversation().sampling, model.vocabulary)
+        if model is not None and model.own is not None and request.has_tools:
+            raise CallerError(
+                "This model's prompts are written by its own template, which is not told of tools; leave "
+                "them out.",
+                param="tools",
+                code="unsupported_content",
+            )
 
     async def count(self, call: Call) -> int | None:
         model = self.models.get(call.upstream_model)
         if model is None:
             return None
         try:
-            return len(await _prompt(model, call))
+            return len(await self._prompt(model, call))
         except EngineError as error:
             raise house_error(error) from error
 
@@ -156,12 +151,12 @@ class EngineProvider:
             )
         engine = model.engine
         try:
-            prompt = await _prompt(model, call)
+            prompt = await self._prompt(model, call)
             constraint = constraint_of(call.request.conversation())
             await engine.wait_ready(LOAD_TIMEOUT_S)
             pid = engine.pid
             try:
-                return await self._begin(engine, call, prompt, constraint)
+                return await self._begin(model, call, prompt, constraint)
             except UpstreamError as error:
                 if error.code != UNREACHABLE:
                     raise
@@ -173,14 +168,14 @@ class EngineProvider:
             except TimeoutError:
                 raise lost from None
             await engine.wait_ready(LOAD_TIMEOUT_S)
-            return await self._begin(engine, call, prompt, constraint)
+            return await self._begin(model, call, prompt, constraint)
         except EngineError as error:
             raise house_error(error) from error
 
     async def _begin(
-        self, engine: Engine, call: Call, prompt: list[int], constraint: Constraint | None
+        self, model: EngineModel, call: Call, prompt: list[int], constraint: Constraint | None
     ) -> EngineAttempt:
-        attempt = EngineAttempt(self._client, engine, call, prompt, constraint)
+        attempt = EngineAttempt(self._client, model, call, prompt, constraint)
         try:
             await attempt.begin()
         except BaseException:
@@ -188,10 +183,13 @@ class EngineProvider:
             raise
         return attempt
 
+    async def _prompt(self, model: EngineModel, call: Call) -> list[int]:
+        conversation = engine_conversation(call.request.conversation(), call.system_prompt)
+        return await model.ids(conversation, self._client, LOAD_TIMEOUT_S)
+
     async def aclose(self) -> None:
         for model in self.models.values():
-            await model.engine.stop()
-            await model.encoder.close()
+            await model.aclose()
 
 
 class EngineAttempt:
@@ -200,19 +198,20 @@ class EngineAttempt:
     def __init__(
         self,
         client: Client,
-        engine: Engine,
+        model: EngineModel,
         call: Call,
         prompt: list[int],
         constraint: Constraint | None,
     ) -> None:
         self._client = client
-        self._engine = engine
+        self._engine = model.engine
+        self._tokens_tell = model.own is None  # of other families no token means a call
         self._call = call
         self._prompt = prompt
         self._constraint = constraint
         self._conversation = call.request.conversation()
         self._names = asked_of(self._conversation, name_most=OPENAI_NAME_MOST).names
-        self._max_tokens = self._fit(call, len(prompt), engine.n_ctx)
+        self._max_tokens = self._fit(call, len(prompt), model.engine.n_ctx)
         self._choice = 0
         self._answer: Answer | None = None
         self._room: Reservation | None = None
@@ -244,16 +243,9 @@ class EngineAttempt:
                 constraint=self._constraint,
             )
         )
-        headers = header_block(
-            [
-                (b"authorization", b"Bearer " + engine.api_key.encode()),
-                (b"content-type", b"application/json"),
-            ]
-        )
-        origin = Origin("http", "engine", 80, socket_path=engine.socket_path)
         try:
             self._answer = answer = await self._client.send(
-                origin, b"POST", PATH.encode(), headers=headers, body=body
+                origin_of(engine), b"POST", PATH.encode(), headers=headers_of(engine), body=body
             )
             if answer.status != 200:
                 room.finished()
@@ -301,6 +293,8 @@ class EngineAttempt:
             if self._choice == 0:
                 self._cached = chunk.cached
         elif isinstance(chunk, Piece):
+            if not self._tokens_tell:
+                chunk = replace(chunk, tokens=())
             self._tell(self._reader.feed(chunk), chunk.produced, chunk.logprobs, events)
         else:
             await self._end(chunk, events)
@@ -390,10 +384,3 @@ class EngineAttempt:
         if asked is None:  # reserving all the room would let the slots answer one after another
             asked = room if call.max_output_tokens is None else call.max_output_tokens
         return min(asked, room)
-
-
-async def _prompt(model: EngineModel, call: Call) -> list[int]:
-    conversation = call.request.conversation()
-    return await model.encoder.encode(
-        model.form.pieces(engine_conversation(conversation, call.system_prompt))
-    )

@@ -1,0 +1,103 @@
+"""A model of this house, and how its prompts become token ids: in its format, or by its own template."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from tokenhouse.engine import (
+    TEMPLATE_PATH,
+    TOKENIZE_PATH,
+    V7,
+    Encoder,
+    Engine,
+    Format,
+    OwnTemplate,
+    RequestRefused,
+    read_error,
+    read_prompt,
+    read_tokens,
+    template_body,
+    tokenize_body,
+)
+from tokenhouse.engine import Conversation as EngineConversation
+from tokenhouse.providers.failures import transport_failure
+from tokenhouse.transport import Client, HeaderBlock, Origin, TransportError, header_block
+
+
+@dataclass(frozen=True, slots=True)
+class EngineModel:
+    """The process that runs it, and either the encoder of its tokenizer and the format of its prompts,
+    or (of another family) what its weights say of their own chat template."""
+
+    engine: Engine
+    encoder: Encoder | None
+    form: Format = V7
+    own: OwnTemplate | None = None
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens it knows."""
+        if self.encoder is not None:
+            return self.encoder.tekken.n_vocab
+        return 0 if self.own is None else self.own.vocabulary
+
+    async def ids(
+        self, conversation: EngineConversation, client: Client, load_s: float
+    ) -> list[int]:
+        """The prompt. Raises EngineError and UpstreamError; a model that is asked for its own template
+        is loaded first, for ``load_s`` seconds at most."""
+        if self.encoder is not None:
+            return await self.encoder.encode(self.form.pieces(conversation))
+        await self.engine.wait_ready(load_s)
+        return await self._by_template(conversation, client)
+
+    async def aclose(self) -> None:
+        await self.engine.stop()
+        if self.encoder is not None:
+            await self.encoder.close()
+
+    async def _by_template(self, conversation: EngineConversation, client: Client) -> list[int]:
+        assert self.own is not None
+        mark = "x" + secrets.token_hex(16)
+        try:
+            body = template_body(conversation, self.own, mark)
+            rendered = await self._ask(TEMPLATE_PATH, body, client)
+        except RequestRefused:
+            if not any(turn.role == "system" for turn in conversation.turns):
+                raise
+            body = template_body(conversation, self.own, mark, fold_system=True)
+            rendered = await self._ask(TEMPLATE_PATH, body, client)
+        asked = tokenize_body(read_prompt(rendered), mark)
+        return read_tokens(await self._ask(TOKENIZE_PATH, asked, client))
+
+    async def _ask(self, path: str, body: bytes, client: Client) -> bytes:
+        engine = self.engine
+        try:
+            answer = await client.send(
+                origin_of(engine), b"POST", path.encode(), headers=headers_of(engine), body=body
+            )
+            try:
+                told = await answer.read_all()
+            finally:
+                await answer.aclose()
+        except TransportError as error:
+            raise transport_failure(error, engine.spec.name) from error
+        if answer.status != 200:
+            raise read_error(answer.status, told)
+        return told
+
+
+def origin_of(engine: Engine) -> Origin:
+    """Where the engine listens. Raises EngineDown while it is not loaded."""
+    return Origin("http", "engine", 80, socket_path=engine.socket_path)
+
+
+def headers_of(engine: Engine) -> HeaderBlock:
+    """What every request to the engine carries."""
+    return header_block(
+        [
+            (b"authorization", b"Bearer " + engine.api_key.encode()),
+            (b"content-type", b"application/json"),
+        ]
+    )
