@@ -142,6 +142,12 @@ def route_rows() -> str:
     for route in import_module("tokenhouse.api").ROUTES:
         first, *others = [f"`{path}{'{id}' if path.endswith('/') else ''}`" for path in route.paths]
         lines.append(f"| {route.method} | {first} | {', '.join(others)} | {_cell(route.about)} |")
+    lines += ["", "## Control plane", "", "| method | path | who | what it answers |"]
+    lines += ["|---|---|---|---|"]
+    for route in import_module("tokenhouse.api").control_routes():
+        who = route.who if route.who != "member" else f"member who may `{route.right}`"
+        path = route.whole.replace("...}", "}")
+        lines.append(f"| {route.method} | `{path}` | {who} | {_cell(route.about)} |")
     lines += ["", "## Pages", "", "| path | what it shows |", "|---|---|"]
     for page in import_module("tokenhouse.pages").PAGES:
         lines.append(f"| `{page.path}` | {_cell(page.about)} |")

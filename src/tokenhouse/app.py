@@ -15,9 +15,12 @@ from tokenhouse import __version__, starter
 from tokenhouse.access import Access, SignInCodes
 from tokenhouse.api import (
     ADMIN,
+    CONTROL,
     Account,
+    Budget,
     ChatFront,
     CompletionsFront,
+    ControlSettings,
     Cors,
     Counted,
     CountTokens,
@@ -39,6 +42,7 @@ from tokenhouse.api import (
     Totals,
     admin,
     by_path,
+    control,
 )
 from tokenhouse.app_metrics import readings
 from tokenhouse.app_operating import LiveAccounts, Operating
@@ -210,9 +214,30 @@ class House:
                 lambda: self.catalogue,
                 ready=self._can_answer,
                 clock=self.clock,
-            )
+            ),
+            CONTROL: self._control(),
         }
         return Router(exact, prefixes, clock=self.clock, cors=cors, sections=sections, pages=pages)
+
+    def _control(self) -> Handler:
+        server = self.config.server
+        return control(
+            self.people,
+            self.billing,
+            lambda: self.catalogue,
+            ready=self._can_answer,
+            clock=self.clock,
+            settings=ControlSettings(
+                url=server.public_url,
+                support_url=self.config.site.support_url,
+                failed_codes_per_minute=server.failed_keys_per_minute,
+                budget=Budget(
+                    general=server.control_per_minute,
+                    auth=server.control_sign_ins_per_minute,
+                    money=server.control_money_per_minute,
+                ),
+            ),
+        )
 
     def _pages(self, openapi: OpenApi, served: frozenset[str]) -> Pages:
         site = self.config.site

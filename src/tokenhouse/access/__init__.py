@@ -6,7 +6,7 @@ a secret: only its SHA-256, or of a password its argon2id hash.
 """
 
 from tokenhouse.access.codes import SignInCodes
-from tokenhouse.access.failures import Failures
+from tokenhouse.access.failures import Failures, network
 from tokenhouse.access.identify import Access, header_key
 from tokenhouse.access.memory import MemoryKeys
 from tokenhouse.access.naming import check_account_name, check_line
@@ -40,10 +40,11 @@ from tokenhouse.access.people.values import (
     allows,
 )
 from tokenhouse.access.port import KeyStore
-from tokenhouse.access.secret import hash_secret, new_key, new_rotation
+from tokenhouse.access.secret import ACCESS_TOKEN, hash_secret, new_key, new_rotation
 from tokenhouse.access.values import Caller, Key, KeyChange, KeyLimits, Limits, NewKey, Rotation
 
 __all__ = [
+    "ACCESS_TOKEN",
     "Access",
     "AccessToken",
     "Caller",
@@ -87,6 +88,7 @@ __all__ = [
     "header_key",
     "last_owner",
     "member_not_found",
+    "network",
     "new_key",
     "new_rotation",
     "not_allowed",

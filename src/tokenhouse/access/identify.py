@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from tokenhouse.access.failures import Failures
 from tokenhouse.access.port import KeyStore
+from tokenhouse.access.secret import ACCESS_TOKEN
 from tokenhouse.access.values import Caller
 from tokenhouse.clock import Clock
 from tokenhouse.errors import AccountError
@@ -23,6 +24,7 @@ MAX_SECRET = 512
 """Longer than any key of ours, in bytes; what is longer is wrong without being hashed."""
 
 _BEARER = b"bearer"
+_TOKEN = ACCESS_TOKEN.encode()
 _V = TypeVar("_V")
 
 
@@ -103,6 +105,8 @@ class Access:
         digest = hashlib.sha256(secret).digest()
         caller = self._callers.get(digest)
         if caller is None:
+            if secret.startswith(_TOKEN):
+                raise self._token()
             caller = self._look_up(digest, address, now)
         if caller.expires_ms is not None and caller.expires_ms <= self._clock.now_ms():
             raise self._wrong("This API key has expired.", address, now)
@@ -150,6 +154,13 @@ class Access:
                 f"The API key given is empty; no other place was looked at. {self._where()}"
             )
         return self._wrong("Incorrect API key: it is longer than any key here.", address, now)
+
+    def _token(self) -> AccountError:
+        return AccountError(
+            "This is an access token, which is for the control plane (/api/agents/v1). Here an API key "
+            f"is wanted, sk-th-…. {self._where()}",
+            code="access_token_not_a_key",
+        )
 
     def _wrong(self, sentence: str, address: str, now: float) -> AccountError:
         self._failures.add(address, now)

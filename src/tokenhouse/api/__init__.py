@@ -7,6 +7,8 @@ know providers, the engine, SQL and the ledger.
 from tokenhouse.api.account import Account
 from tokenhouse.api.admin import ADMIN_ROUTES, AdminRoute, admin
 from tokenhouse.api.admin import BASE as ADMIN
+from tokenhouse.api.control import BASE as CONTROL
+from tokenhouse.api.control import Budget, ControlSettings, control, control_routes
 from tokenhouse.api.cors import Cors
 from tokenhouse.api.count_tokens import CountTokens
 from tokenhouse.api.fronts import ChatFront, CompletionsFront, Front, MessagesFront
@@ -26,12 +28,15 @@ from tokenhouse.api.totals import Totals
 __all__ = [
     "ADMIN",
     "ADMIN_ROUTES",
+    "CONTROL",
     "ROUTES",
     "Account",
     "AdminRoute",
     "ApiRoute",
+    "Budget",
     "ChatFront",
     "CompletionsFront",
+    "ControlSettings",
     "Cors",
     "CountTokens",
     "Counted",
@@ -56,6 +61,8 @@ __all__ = [
     "Totals",
     "admin",
     "by_path",
+    "control",
+    "control_routes",
     "listen",
     "uvicorn_server",
 ]

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from tokenhouse.api.admin import ADMIN_ROUTES, ADMIN_TAG, admin_paths
+from tokenhouse.api.control import CONTROL_TAGS, DescribedControl, control_routes
 from tokenhouse.api.http import Receive, Respond, Scope, Send
 from tokenhouse.api.openapi_shapes import schemas_of
 from tokenhouse.api.openapi_words import ANSWERS, DESCRIBED, FIELDS, TAGS, Described
@@ -54,11 +55,14 @@ def described(name: str, url: str, version: str) -> dict[str, Any]:
         for number, path in enumerate(route.paths):
             at = path + "{id}" if path.endswith("/") else path
             paths.setdefault(at, {})[route.method.lower()] = _operation(route, number)
+    control = DescribedControl(control_routes(), _HERE)
+    paths.update(control.paths)
     schemas = _body_schemas()
     schemas.update(ANSWERS)
     of_operators = admin_paths(ADMIN_ROUTES)
     paths.update(of_operators[0])
     schemas.update(of_operators[1])
+    schemas.update(control.schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -68,7 +72,7 @@ def described(name: str, url: str, version: str) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": url}],
-        "tags": [{"name": tag} for tag in (*TAGS, ADMIN_TAG)],
+        "tags": [{"name": tag} for tag in (*TAGS, *CONTROL_TAGS, ADMIN_TAG)],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -76,6 +80,11 @@ def described(name: str, url: str, version: str) -> dict[str, Any]:
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "xApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
                 "keyHeader": {"type": "apiKey", "in": "header", "name": "key"},
+                "accessToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A person's access token, thp_…; not a key.",
+                },
             },
         },
     }

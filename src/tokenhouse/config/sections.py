@@ -89,6 +89,18 @@ class ServerConfig:
         int,
         Key("Token counts (free) that one account may ask for per minute.", within=SOME),
     ] = 600
+    control_per_minute: Annotated[
+        int,
+        Key("Requests to the control plane that one person may make per minute.", within=SOME),
+    ] = 120
+    control_money_per_minute: Annotated[
+        int,
+        Key("Of these, requests that move money, such as redeeming vouchers.", within=SOME),
+    ] = 15
+    control_sign_ins_per_minute: Annotated[
+        int,
+        Key("Sign-ups, sign-ins and resets by API that one address may try a minute.", within=SOME),
+    ] = 20
     log_format: Annotated[
         LogFormat, Key("How log lines are written.", choices=("text", "json"))
     ] = "text"

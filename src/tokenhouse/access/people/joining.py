@@ -69,6 +69,22 @@ class Joining(Signing):
             raise unusable_link()
         return await self._begin(person)
 
+    async def ask_verification(self, email: str, address: str = "") -> None:
+        """Mail another link that proves the address, if somebody has signed up with it and has not
+        proven it: what follows is done after the answer. AccountError 429 ``too_many_mails``."""
+        wanted = checked_email(email)
+        self._bounds.mail(address, wanted)
+        self.errands.put(lambda: self._send_verification(wanted))
+
+    async def _send_verification(self, email: str) -> None:
+        known = await self._store.find_person(email)
+        if known is None or known.person.verified or known.password is None:
+            return
+        secret, code = self._code("verify", email, person=known.person.id)
+        await self._store.add_code(code)
+        link = self._link("verify", secret)
+        await self._mailer.send(letters.verify(self.settings.site, email, link))
+
     async def invite(
         self,
         account: str | None,

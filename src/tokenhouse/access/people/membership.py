@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tokenhouse.access.naming import check_line
 from tokenhouse.access.people.ground import Ground
 from tokenhouse.access.people.refusals import (
     not_allowed,
@@ -48,6 +49,13 @@ class Belonging(Ground):
         if known is None:
             raise person_not_found()
         return known.person
+
+    async def rename(self, signed: SignedIn, name: str) -> Person:
+        """Another name for who is signed in; CallerError 400 for one that no list could show."""
+        check_line(name, "a name", least=1)
+        person = signed.person
+        changed = await self._store.change_person(person.id, email=person.email, name=name)
+        return _there(changed)
 
     async def find_person(self, email_or_id: str) -> Person:
         """By id or by e-mail address; CallerError 404 ``person_not_found``."""
