@@ -53,7 +53,7 @@ from tokenhouse.catalogue import Catalogue
 from tokenhouse.clock import Clock, SystemClock
 from tokenhouse.config import Config
 from tokenhouse.errors import HouseError
-from tokenhouse.pages import Pages, Site
+from tokenhouse.pages import Clerk, Dashboard, Pages, Site
 from tokenhouse.relay import Relay
 from tokenhouse.routing import Health
 from tokenhouse.store import SqliteStore
@@ -240,24 +240,39 @@ class House:
         )
 
     def _pages(self, openapi: OpenApi, served: frozenset[str]) -> Pages:
-        site = self.config.site
+        settings = self.config.site
+        site = Site(
+            name=settings.name,
+            url=self.config.server.public_url,
+            support_url=settings.support_url,
+            sign_up=settings.sign_up,
+            served=served,
+            version=__version__,
+        )
         pages = Pages(
-            Site(
-                name=site.name,
-                url=self.config.server.public_url,
-                support_url=site.support_url,
-                sign_up=site.sign_up,
-                served=served,
-                version=__version__,
-            ),
+            site,
             catalogue=lambda: self.catalogue,
             ready=self._can_answer,
             billing=self.billing,
             openapi=openapi.document,
             clock=self.clock,
         )
-        pages.with_people(self.people)
+        private = pages.with_people(self.people)
+        private.add(self._dashboard(site).routes())
         return pages
+
+    def _dashboard(self, site: Site) -> Dashboard:
+        clerk = Clerk(
+            billing=self.billing,
+            prices=self.prices,
+            catalogue=lambda: self.catalogue,
+            ready=self._can_answer,
+            site=site,
+            clock=self.clock,
+            codes=self.sign_in_codes,
+        )
+        per_minute = self.config.server.failed_keys_per_minute
+        return Dashboard(clerk, failed_codes_per_minute=per_minute)
 
     def _default_plan(self) -> str:
         plan = self.catalogue.default_plan

@@ -21,9 +21,10 @@ from tokenhouse.catalogue import (
     clamp,
     cost,
     counted_ceiling,
+    items,
 )
 from tokenhouse.chat import Conversation, Request, Sizes, Usage
-from tokenhouse.money import AMOUNT_MAX, RATE_MAX
+from tokenhouse.money import AMOUNT_MAX, RATE_MAX, amount_from_picodollars
 
 BUCKETS = ("input", "cache_read", "cache_write", "output", "reasoning", "images")
 
@@ -320,3 +321,19 @@ def test_tiers_make_another_version_and_their_order_is_part_of_the_price() -> No
     assert LONG.version != replace(LONG, tiers=()).version
     assert LONG.version != replace(LONG, tiers=LONG.tiers[:1]).version
     assert LONG.version == replace(LONG).version
+
+
+@given(usages, prices)
+def test_the_items_of_a_bill_sum_to_its_cost(usage: Usage, price: Price) -> None:
+    counts = {
+        "input": usage.input,
+        "cache_read": usage.cache_read,
+        "cache_write": usage.cache_write,
+        "output": usage.output,
+        "reasoning": usage.reasoning,
+        "images": usage.images,
+    }
+    told = items(counts, price)
+    amount = amount_from_picodollars(sum(item.picodollars for item in told))
+    assert min(amount, AMOUNT_MAX) == cost(usage, price)
+    assert {item.bucket for item in told} == {*counts, "request"}

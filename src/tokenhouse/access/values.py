@@ -58,6 +58,12 @@ class Key:
     limits: KeyLimits = NO_KEY_LIMITS
     old_until_ms: int | None = None
 
+    def state(self, now_ms: int) -> Literal["live", "revoked", "expired"]:
+        """Does it work now? (Its account may be suspended all the same.)"""
+        if self.revoked_ms is not None:
+            return "revoked"
+        return "expired" if self.expires_ms is not None and self.expires_ms <= now_ms else "live"
+
 
 class KeyChange(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be other about a key; what is UNSET stays, None takes a limit or an end away."""

@@ -6,18 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tokenhouse.api.http import ON_LEAVE, Respond, Scope
 from tokenhouse.billing import Page, export
 from tokenhouse.errors import CallerError
 
 T = TypeVar("T")
-
-_TYPES: Final[Mapping[str, bytes]] = {
-    "csv": b"text/csv; charset=utf-8; header=present",
-    "ndjson": b"application/x-ndjson",
-}
 
 
 def form_of(query: Mapping[str, str]) -> export.Form | None:
@@ -53,32 +48,30 @@ class Exporting(Generic[T]):
         if on_leave is not None:
             on_leave(left.set)
         try:
-            async with aclosing(pages):
-                await self._send(respond, pages, left)
+            async with aclosing(export.texts(self.form, self.names, self.fields, pages)) as texts:
+                await self._send(respond, texts, left)
         finally:
             if on_leave is not None:
                 on_leave(None)
 
     async def _send(
-        self, respond: Respond, pages: AsyncGenerator[Page[T], None], left: asyncio.Event
+        self, respond: Respond, texts: AsyncGenerator[str, None], left: asyncio.Event
     ) -> None:
-        text, begun = export.head(self.form, self.names), False
-        async for page in pages:
+        begun = False
+        async for text in texts:
             if left.is_set():
                 return
             if not begun:
                 begun = True
                 await respond.send(self._start(respond))
-            text += export.lines(self.form, map(self.fields, page.rows))
             body = text.encode()
             await respond.send({"type": "http.response.body", "body": body, "more_body": True})
-            text = ""
         await respond.send({"type": "http.response.body", "body": b""})
 
     def _start(self, respond: Respond) -> dict[str, Any]:
         disposition = f'attachment; filename="{self.name}.{self.form}"'.encode()
         headers = [
-            (b"content-type", _TYPES[self.form]),
+            (b"content-type", export.TYPES[self.form].encode()),
             (b"content-disposition", disposition),
             *respond.headers,
         ]

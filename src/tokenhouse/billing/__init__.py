@@ -29,7 +29,7 @@ from tokenhouse.billing.operating import (
 from tokenhouse.billing.patrol import Patrol
 from tokenhouse.billing.port import Acts, Lists, Office, Records
 from tokenhouse.billing.prices import PriceBook, Prices, PriceVersion
-from tokenhouse.billing.reading import Reading
+from tokenhouse.billing.reading import Reading, summed
 from tokenhouse.billing.statement import CHARGES, Line, Statement, Sum, month_of, month_range
 from tokenhouse.billing.upkeep import Keep, Upkeep
 from tokenhouse.billing.values import (
@@ -114,4 +114,5 @@ __all__ = [
     "month_range",
     "not_a_voucher",
     "refusal",
+    "summed",
 ]

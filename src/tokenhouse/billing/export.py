@@ -11,13 +11,20 @@ import csv
 import datetime
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Final, Literal, TypeVar
 
-from tokenhouse.billing.values import AuditRow, ReceiptRow
+from tokenhouse.billing.values import AuditRow, Page, ReceiptRow
 from tokenhouse.ledger import Posting
 
 Form = Literal["csv", "ndjson"]
+T = TypeVar("T")
+
+TYPES: Final[Mapping[Form, str]] = {
+    "csv": "text/csv; charset=utf-8; header=present",
+    "ndjson": "application/x-ndjson",
+}
 
 _RUNS: Final = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that a spreadsheet takes for a formula."""
@@ -85,6 +92,20 @@ def audit_fields(row: AuditRow) -> dict[str, Any]:
         "before": row.before,
         "after": row.after,
     }
+
+
+async def texts(
+    form: Form,
+    names: Sequence[str],
+    fields: Callable[[T], Mapping[str, Any]],
+    pages: AsyncGenerator[Page[T], None],
+) -> AsyncGenerator[str, None]:
+    """A long list as it is read: a text for each page, the head before the first."""
+    text = head(form, names)
+    async with aclosing(pages):
+        async for page in pages:
+            yield text + lines(form, map(fields, page.rows))
+            text = ""
 
 
 def head(form: Form, names: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ request can cost. Refuses to know who pays, whether a route is healthy, and how 
 from tokenhouse.catalogue.catalogue import Catalogue, system_prompt
 from tokenhouse.catalogue.pricing import (
     Ceiling,
+    Item,
     affordable_max_tokens,
     answer_tokens_max,
     ceiling,
@@ -14,6 +15,7 @@ from tokenhouse.catalogue.pricing import (
     cost,
     counted_ceiling,
     example_cost,
+    items,
 )
 from tokenhouse.catalogue.prompts import price_line
 from tokenhouse.catalogue.rows import Architecture, PricingTier, Row, TopProvider, row
@@ -38,6 +40,7 @@ __all__ = [
     "Catalogue",
     "Ceiling",
     "HubSource",
+    "Item",
     "Model",
     "Offer",
     "Plan",
@@ -55,6 +58,7 @@ __all__ = [
     "cost",
     "counted_ceiling",
     "example_cost",
+    "items",
     "plan_parts",
     "price_line",
     "price_parts",

@@ -7,6 +7,8 @@ A ceiling is never below the cost of a usage within its bounds; the tests hold i
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from msgspec import structs
@@ -14,6 +16,19 @@ from msgspec import structs
 from tokenhouse.catalogue.values import Model, Offer, Price, Rates
 from tokenhouse.chat import Request, Usage
 from tokenhouse.money import AMOUNT_MAX, amount_from_picodollars
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One bucket of a bill: ``count`` tokens (images, requests) at ``rate`` picodollars each."""
+
+    bucket: str
+    count: int
+    rate: int
+
+    @property
+    def picodollars(self) -> int:
+        return self.count * self.rate
 
 
 class Ceiling(NamedTuple):
@@ -43,6 +58,22 @@ def cost(usage: Usage, price: Price) -> int:
         + price.request
     )
     return amount if amount < AMOUNT_MAX else AMOUNT_MAX
+
+
+def items(usage: Mapping[str, int], price: Price) -> tuple[Item, ...]:
+    """What :func:`cost` sums before it rounds, bucket by bucket; ``usage`` by bucket's name."""
+    prompt = usage["input"] + usage["cache_read"] + usage["cache_write"]
+    rates = price.rates_at(prompt)
+    rate = {
+        "input": rates.input,
+        "cache_read": rates.cache_read_rate,
+        "cache_write": rates.cache_write_rate,
+        "output": rates.output,
+        "reasoning": rates.reasoning_rate,
+        "images": price.image,
+    }
+    counted = tuple(Item(bucket, usage[bucket], each) for bucket, each in rate.items())
+    return (*counted, Item("request", 1, price.request))
 
 
 def example_cost(price: Price, *, input: int, output: int) -> int:

@@ -6,9 +6,10 @@ catalogue's rows and the receipts. Refuses to know how requests run, what a pric
 and where anything is kept.
 """
 
+from tokenhouse.pages.dashboard import Clerk, Dashboard
 from tokenhouse.pages.pages import Pages
 from tokenhouse.pages.paths import PAGES, PageRoute
 from tokenhouse.pages.private import PrivatePages
 from tokenhouse.pages.site import Site
 
-__all__ = ["PAGES", "PageRoute", "Pages", "PrivatePages", "Site"]
+__all__ = ["PAGES", "Clerk", "Dashboard", "PageRoute", "Pages", "PrivatePages", "Site"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -69,9 +71,59 @@ class Answer:
         object.__setattr__(self, "zipped", gzip.compress(self.body, 6, mtime=0) if worth else b"")
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A long list as a file, sent while it is read. ``first`` was read before anything is sent: what is
+    wrong with the question was told by then."""
+
+    first: str
+    rest: AsyncGenerator[str, None]
+    content_type: str
+    name: str
+
+    @classmethod
+    async def begun(cls, texts: AsyncGenerator[str, None], content_type: str, name: str) -> Stream:
+        """Read the first of ``texts``."""
+        return cls(await anext(texts, ""), texts, content_type, name)
+
+
 def redirect(location: str, status: int = 301) -> Answer:
     """Go there; ``location`` is a path of ours."""
     return Answer(b"", TEXT, status, location=location)
+
+
+async def send_stream(stream: Stream, scope: Scope, receive: Receive, send: Send) -> None:
+    """All of it, until the client leaves."""
+    headers: Headers = [
+        *_SAFE,
+        (b"cache-control", NEVER.encode("ascii")),
+        (b"content-type", stream.content_type.encode("ascii")),
+        (b"content-disposition", f'attachment; filename="{stream.name}"'.encode("ascii")),
+    ]
+    async with aclosing(stream.rest) as rest:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if scope["method"] != "HEAD":
+            await _send_text(send, stream.first)
+            async for text in rest:
+                if await _gone(receive):
+                    return
+                await _send_text(send, text)
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _send_text(send: Send, text: str) -> None:
+    await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+
+
+async def _gone(receive: Receive) -> bool:
+    """Has the client left by now?"""
+    try:
+        async with asyncio.timeout(0):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        return False
+    return True
 
 
 async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:

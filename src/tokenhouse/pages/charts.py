@@ -1,7 +1,8 @@
-"""Live figures as lines of text and as a chart: the numbers of a small SVG, drawn by a template."""
+"""Figures as lines of text and as charts: the numbers of a small SVG, drawn by a template."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -36,6 +37,25 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """One of a row of columns, ``height`` pixels high from the ground up; 0 is nothing at all."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """``columns`` in the order of what they measure. Pixels; y grows downwards."""
+
+    width: int
+    height: int
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LiveFigures:
     """What a page says of the last day. None: no data yet."""
 
@@ -63,6 +83,25 @@ def live_figures(figures: ModelFigures | None) -> LiveFigures:
     )
 
 
+def columns(amounts: Sequence[int], *, height: int = 120, width: int = 960) -> Columns:
+    """A column for each amount, as high as it is beside the largest. What is not nothing is seen."""
+    most = max(amounts, default=0)
+    step = max(4, width // max(1, len(amounts)))
+    gap = min(GAP * 4, step // 3)
+    drawn = tuple(
+        Column(at * step, height - tall, step - gap, tall)
+        for at, amount in enumerate(amounts)
+        for tall in (_height(amount, most, height),)
+    )
+    return Columns(max(1, len(drawn) * step - gap), height, drawn)
+
+
+def shares(amounts: Sequence[int]) -> tuple[int, ...]:
+    """How long each amount's bar is, where the largest's is 100; what is not nothing is seen."""
+    most = max(amounts, default=0)
+    return tuple(0 if amount <= 0 else max(1, amount * 100 // most) for amount in amounts)
+
+
 def _chart(figures: ModelFigures) -> Chart:
     most = max((hour.answered + hour.failed for hour in figures.hours), default=0)
     bars: list[Bar] = []
@@ -85,8 +124,8 @@ def _chart(figures: ModelFigures) -> Chart:
     return Chart(max(1, len(bars) * (BAR + GAP) - GAP), HEIGHT, tuple(bars))
 
 
-def _height(count: int, most: int) -> int:
-    return 0 if count == 0 else max(_LEAST, count * HEIGHT // most)
+def _height(count: int, most: int, height: int = HEIGHT) -> int:
+    return 0 if count <= 0 else max(_LEAST, count * height // most)
 
 
 def _time(ms: int) -> str:

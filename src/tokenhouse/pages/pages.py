@@ -23,8 +23,10 @@ from tokenhouse.pages.answer import (
     Receive,
     Scope,
     Send,
+    Stream,
     redirect,
     send_answer,
+    send_stream,
     wants_markdown,
 )
 from tokenhouse.pages.entrance import ENTRANCE
@@ -96,7 +98,11 @@ class Pages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         private = self._private
         if private is not None and private.serves(scope["path"]):
-            await send_answer(await private.answer(scope, receive), scope, send)
+            answer = await private.answer(scope, receive)
+            if isinstance(answer, Stream):
+                await send_stream(answer, scope, receive, send)
+            else:
+                await send_answer(answer, scope, send)
             return
         clean = without_keys(scope["query_string"])
         if clean is not None:

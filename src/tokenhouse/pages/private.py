@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from tokenhouse import money
 from tokenhouse.access import People
 from tokenhouse.errors import TokenhouseError
-from tokenhouse.pages.answer import HTML, NEVER, TEXT, Answer, Receive, Scope
+from tokenhouse.pages.answer import HTML, NEVER, TEXT, Answer, Receive, Scope, Stream
 from tokenhouse.pages.redact import redacted
 from tokenhouse.pages.session import ClientLeft, GoTo, Request
 from tokenhouse.pages.shown import Shown
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # it imports the template engine: not before the first page
 
 log = logging.getLogger("tokenhouse.pages")
 
-Page = Callable[[Request], Awaitable[Shown | Answer]]
+Page = Callable[[Request], Awaitable[Shown | Answer | Stream]]
 Routes = Mapping[tuple[str, str], Page]
 """(method, path) → page; a segment in braces stands for any (``/dashboard/api-keys/{key}``)."""
 
@@ -57,8 +57,8 @@ class PrivatePages:
         """Is this path one of ours, however it is asked for?"""
         return self._find(_bare(path)) is not None
 
-    async def answer(self, scope: Scope, receive: Receive) -> Answer:
-        """The page, an error page, or a redirect."""
+    async def answer(self, scope: Scope, receive: Receive) -> Answer | Stream:
+        """The page, a file, an error page, or a redirect."""
         request = Request(
             scope, receive, self._people, secure_site=self._site.url.startswith("https:")
         )
@@ -72,9 +72,9 @@ class PrivatePages:
             if error.status >= 500:
                 log.warning("%s failed: %s", redacted(request.path), redacted(str(error)))
             answer = await self._failed(request, error)
-        return _with_cookies(answer, request)
+        return answer if isinstance(answer, Stream) else _with_cookies(answer, request)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _answer(self, request: Request) -> Answer | Stream:
         path = _bare(request.path)
         found = self._find(path)
         assert found is not None
@@ -92,7 +92,7 @@ class PrivatePages:
         if method == "POST":
             await request.form()
         made = await page(request)
-        return made if isinstance(made, Answer) else await self.rendered(request, made)
+        return await self.rendered(request, made) if isinstance(made, Shown) else made
 
     async def rendered(self, request: Request, shown: Shown) -> Answer:
         """A page with what every page of people says: who is signed in, and what forms carry."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tokenhouse.catalogue import Model
@@ -42,6 +42,13 @@ def quick_start(model: Model, site: Site) -> tuple[Tab, ...]:
         Tab("cURL", tuple(_curl(words))),
         Tab("PHP", tuple(_php(words))),
     )
+
+
+def quick_lines(model: Model, site: Site, key: str) -> tuple[Snippet, ...]:
+    """One call by curl, and by each SDK in Python, with ``key`` in it: to be pasted as it stands."""
+    words = _Words(model.id, site, min(MAX_TOKENS, model.max_output_tokens))
+    chosen = (next(_curl(words)), *(each for each in _python(words) if each.install))
+    return tuple(replace(each, code=each.code.replace(KEY, key)) for each in chosen)
 
 
 @dataclass(frozen=True, slots=True)

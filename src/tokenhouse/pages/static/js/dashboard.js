@@ -1,0 +1,32 @@
+// Conveniences of the account pages; every one of them works without this file.
+
+// a button that is not needed where a choice acts at once
+for (const form of document.querySelectorAll("[data-switch]")) {
+  form.querySelector("button").hidden = true;
+  form.addEventListener("change", () => form.requestSubmit());
+}
+
+// days are asked for only where they count
+for (const form of document.querySelectorAll("[data-filters]")) {
+  const range = form.elements.namedItem("range");
+  const days = [...form.querySelectorAll("[data-custom]")];
+  const show = () => {
+    for (const day of days) {
+      day.hidden = range.value !== "custom";
+      for (const input of day.querySelectorAll("input")) input.disabled = day.hidden;
+    }
+  };
+  range.addEventListener("change", show);
+  show();
+}
+
+// pages say UTC; who points at a time reads their own
+const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+for (const time of document.querySelectorAll("time[datetime]")) {
+  time.title = local.format(new Date(time.dateTime));
+}
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}
