@@ -80,7 +80,6 @@ async def test_a_stranger_is_sent_to_sign_in_and_no_form_of_theirs_is_heard(
                 assert answer.headers["location"].startswith("/sign-in?next=/dashboard")
         key = (await running.house.billing.keys(running.account.id))[0].id
         for path in (
-            "/dashboard/account",
             "/dashboard/api-keys",
             f"/dashboard/api-keys/{key}",
             f"/dashboard/api-keys/{key}/rotate",
@@ -202,7 +201,7 @@ async def test_a_viewer_sees_everything_and_can_do_nothing(tmp_path: Path) -> No
             answer = await viewer.get(path)
             assert answer.status_code == 200, path
             forms = [each["action"] for each in Elements(answer.text).every("form")]
-            assert set(forms) <= {"/dashboard/usage"}, path
+            assert set(forms) <= {"/dashboard/usage", "/sign-out"}, path
         await _refused_all(running, viewer, money=True, keys=True)
 
 
@@ -257,7 +256,7 @@ async def test_nothing_of_another_account_is_there(tmp_path: Path) -> None:
             assert key.hint not in answer.text
         taken = await insider.post("/dashboard/api-keys", once=key.id, name="mine")
         assert taken.status_code == 404
-        assert (await insider.post("/dashboard/account", account=theirs)).status_code == 404
+        assert (await insider.post("/profile/account", account=theirs)).status_code == 404
         assert await billing.key(key.id) == key
         for path in (
             "/dashboard/usage.csv?range=30d",
@@ -305,7 +304,7 @@ async def test_a_suspended_account_says_so_and_does_nothing(tmp_path: Path) -> N
             assert page.status_code == 200
             assert "This account is suspended" in page.text
             forms = {each["action"] for each in Elements(page.text).every("form")}
-            assert forms <= {"/dashboard/usage"}, path
+            assert forms <= {"/dashboard/usage", "/sign-out"}, path
         await _refused_all(running, insider, money=True, keys=True)
 
 
@@ -318,10 +317,10 @@ async def test_who_has_two_accounts_looks_at_the_one_they_chose(tmp_path: Path) 
             assert again.person == insider.person
             page = (await insider.get("/dashboard")).text
             assert "Look at" in page
-            chosen = await insider.post("/dashboard/account", account=second.id)
+            chosen = await insider.post("/profile/account", account=second.id, next="/dashboard")
             assert (chosen.status_code, chosen.headers["location"]) == (303, "/dashboard")
             assert "New key" not in (await insider.get("/dashboard/api-keys")).text
-            assert (await insider.post("/dashboard/account", account="acc_1")).status_code == 404
+            assert (await insider.post("/profile/account", account="acc_1")).status_code == 404
             assert f'value="{second.id}" selected' in (await insider.get("/dashboard")).text
 
 

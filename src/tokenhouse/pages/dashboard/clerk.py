@@ -19,15 +19,6 @@ from tokenhouse.pages.session import Form
 from tokenhouse.pages.shown import Shown, Words
 from tokenhouse.pages.site import Site
 
-SECTIONS = (
-    ("overview", "/dashboard", "Overview"),
-    ("keys", "/dashboard/api-keys", "API keys"),
-    ("usage", "/dashboard/usage", "Usage"),
-    ("wallet", "/dashboard/wallet", "Wallet"),
-    ("members", "/dashboard/members", "Members"),
-)
-"""The pages of an account: (name, path, title)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Clerk:
@@ -129,10 +120,8 @@ def furnished(shown: Shown, clerk: Clerk, looking: Looking) -> Shown:
     words: Words = {
         "site": clerk.site,
         "page": "dashboard",
-        "path": next((path for name, path, _ in SECTIONS if name == shown.words["section"]), ""),
-        "sections": SECTIONS,
+        "memberships": looking.memberships,
         "looking": looking,
-        "csrf": looking.who.csrf,
         "may_keys": looking.may(Right.KEYS),
         "may_money": looking.may(Right.MONEY),
         "may_spend": looking.may(Right.SPEND),

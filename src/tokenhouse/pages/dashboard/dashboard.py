@@ -15,7 +15,7 @@ from tokenhouse.pages.dashboard.asked import usage_asked
 from tokenhouse.pages.dashboard.clerk import Clerk, Deed, Looking, furnished
 from tokenhouse.pages.dashboard.overview import overview
 from tokenhouse.pages.private import see_other
-from tokenhouse.pages.session import COOKIE, Request, require, safe_next
+from tokenhouse.pages.session import Request, require
 from tokenhouse.pages.shown import Shown
 
 EXPORT_ROWS: Final = 500
@@ -37,7 +37,6 @@ class Dashboard:
         key = "/dashboard/api-keys/{id}"
         pages: dict[tuple[str, str], Page] = {
             ("GET", "/dashboard"): self._overview,
-            ("POST", "/dashboard/account"): self._choose_account,
             ("GET", "/dashboard/api-keys"): self._keys,
             ("POST", "/dashboard/api-keys"): self._create_key,
             ("GET", key): self._key,
@@ -83,12 +82,6 @@ class Dashboard:
     async def _overview(self, request: Request, looking: Looking) -> Given:
         del request
         return await overview(self._clerk, looking)
-
-    async def _choose_account(self, request: Request, looking: Looking) -> Given:
-        del looking
-        form = await request.form()
-        await request.people.choose_account(request.cookies[COOKIE], form.get("account"))
-        return see_other(safe_next(form.get("next", "/dashboard")))
 
     async def _keys(self, request: Request, looking: Looking) -> Given:
         del request
