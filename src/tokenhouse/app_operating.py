@@ -109,15 +109,15 @@ class Operating:
             EngineRow(
                 model=name,
                 provider=provider.name,
-                state=found.engine.state,
-                failure=None if found.engine.failure is None else str(found.engine.failure),
-                restarts=found.engine.restarts,
-                pid=found.engine.pid,
-                context=found.engine.n_ctx,
+                state=engine.state,
+                failure=None if engine.failure is None else str(engine.failure),
+                restarts=engine.restarts,
+                pid=engine.pid,
+                context=engine.n_ctx,
             )
             for provider in self._house.relay.providers.values()
             if isinstance(provider, EngineProvider)
-            for name, found in provider.models.items()
+            for name, engine in provider.engines.items()
         )
 
     def refusals(self) -> tuple[Refusal, ...]:

@@ -90,7 +90,7 @@ def engine_of(running: Running, model: str = NOISE) -> Engine:
     """The engine behind ``model``."""
     provider = running.house.providing.providers["local"]
     assert isinstance(provider, EngineProvider)
-    return provider.models[model].engine
+    return provider._models[model].engine  # pyright: ignore[reportPrivateUsage]
 
 
 def asking(text: str = "Say something.", **fields: Any) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from tokenhouse.engine import LoadFailed
 _STAND_IN = """
 import os, signal, sys, time
 
+class ggml_type:
+    GGML_TYPE_F16 = 1
+
 class ggml_backend_dev_type:
     GGML_BACKEND_DEVICE_TYPE_CPU = 0
 
@@ -62,7 +65,7 @@ async def test_a_load_without_end_is_given_up_and_its_child_ended(
 ) -> None:
     stand_in.loads_by("signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)")
     engine = engine_of(load_timeout_s=0.2)
-    with pytest.raises(LoadFailed, match=r"not loaded within 0\.2 s.*load_timeout_s"):
+    with pytest.raises(LoadFailed, match=r"not loaded within 0\.2 s.*start_timeout_s"):
         await engine.start()
     assert psutil.Process().children() == []
 

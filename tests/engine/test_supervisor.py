@@ -207,7 +207,7 @@ async def test_too_little_memory_is_refused_with_its_numbers(weights: Path, tmp_
     assert isinstance(error, MemoryShort)
     assert error.available == 2**20
     assert error.need > weights.stat().st_size
-    assert "KV cache" in str(error)
+    assert "for 4096 tokens" in str(error)
     assert "ower context_length or choose a smaller quantisation" in str(error)
 
 

@@ -5,15 +5,17 @@ process is kept alive; where weights come from, and whether they fit. It refuses
 what it costs, and HTTP for answers: it says on which socket and with which key `POST /completion`
 is answered, which bytes to send and what the bytes that come back mean. The steps of one request:
 
-    await engine.wait_ready(timeout_s)
     ids = await encoder.encode(form.pieces(conversation))
-    async with engine.reserve(len(ids), max_tokens) as room:
+    use = await engine.use(timeout_s)             # loads it, and keeps it loaded until use.end()
+    async with engine.reserve(len(ids), max_tokens, share) as room:
         send completion_body(Completion(ids, max_tokens, …)) to engine.socket_path
         for each frame: read_chunk(data)      # Progress | Piece | Done
         room.finished()                       # after Done: nothing lingers
+    use.end()
 """
 
 from .admission import Pool, Reservation
+from .budget import Budget, Counts
 from .completion import (
     PATH,
     Chunk,
@@ -33,6 +35,7 @@ from .derive import derive_tekken
 from .encoder import Encoder, find_tekken, load_tekken
 from .errors import (
     BadConversation,
+    BinaryRefused,
     ContextTooLong,
     DiskShort,
     EngineBusy,
@@ -44,6 +47,7 @@ from .errors import (
     HubUnreachable,
     LoadFailed,
     MemoryShort,
+    NeverFits,
     NotOnHub,
     PullError,
     RequestRefused,
@@ -56,7 +60,7 @@ from .fetch import FetchProgress, check_disk
 from .fit import Fit, fit, memory_bandwidth, tokens_per_second
 from .gguf import GgufHeader, read_header
 from .hub import HUB, Hub, RemoteFile
-from .memory import bytes_available
+from .memory import bytes_available, bytes_of_machine
 from .own_template import (
     TEMPLATE_PATH,
     TOKENIZE_PATH,
@@ -70,7 +74,8 @@ from .own_template import (
 from .projector import Projector, mend_activation, read_projector
 from .pull import Item, Plan, Wanted, carry_out, plan_pull, smaller
 from .repetition import LoopGuard
-from .supervisor import Engine, EngineSettings, ModelSpec, State
+from .settings import KV_SHARE, EngineSettings, KvType, ModelSpec, threads_of
+from .supervisor import Engine, State
 from .tekken import Tekken
 from .template import FORMATS, V7, Format, format_of, v7_pieces
 from .tool_calls import (
@@ -82,11 +87,21 @@ from .tool_calls import (
     TextDelta,
     ToolCallReader,
 )
+from .uses import Use
 from .weights import Pulled, find_projector, find_weights, read_pulled, write_pulled
 
 __all__ = [
+    "FORMATS",
+    "HUB",
+    "KV_SHARE",
+    "PATH",
+    "TEMPLATE_PATH",
+    "TOKENIZE_PATH",
+    "V7",
     "ArgumentsDelta",
     "BadConversation",
+    "BinaryRefused",
+    "Budget",
     "Call",
     "CallEnd",
     "CallEvent",
@@ -96,6 +111,7 @@ __all__ = [
     "Constraint",
     "ContextTooLong",
     "Conversation",
+    "Counts",
     "DiskShort",
     "Done",
     "Encoder",
@@ -106,25 +122,24 @@ __all__ = [
     "EngineFault",
     "EngineMissing",
     "EngineSettings",
-    "FORMATS",
     "FetchProgress",
     "Fit",
     "Format",
     "GgufHeader",
-    "HUB",
     "Hub",
     "HubRefused",
     "HubUnreachable",
     "Item",
+    "KvType",
     "LoadFailed",
     "Logprob",
     "LoopGuard",
     "Malformed",
     "MemoryShort",
     "ModelSpec",
+    "NeverFits",
     "NotOnHub",
     "OwnTemplate",
-    "PATH",
     "Picture",
     "Piece",
     "Plan",
@@ -139,19 +154,18 @@ __all__ = [
     "Sampling",
     "SchemaRefused",
     "State",
-    "TEMPLATE_PATH",
-    "TOKENIZE_PATH",
     "Tekken",
     "TextDelta",
     "ToolCallReader",
     "ToolSpec",
     "Turn",
-    "V7",
+    "Use",
     "Wanted",
     "WeightsError",
     "WrongHash",
     "allowed_calls",
     "bytes_available",
+    "bytes_of_machine",
     "carry_out",
     "check_disk",
     "completion_body",
@@ -179,6 +193,7 @@ __all__ = [
     "read_tokens",
     "smaller",
     "template_body",
+    "threads_of",
     "tokenize_body",
     "tokens_per_second",
     "v7_pieces",

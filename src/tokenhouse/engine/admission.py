@@ -1,4 +1,9 @@
-"""Who may run now: a pool of KV tokens and slots, first come, first served.
+"""Who may run now: a pool of KV tokens and slots before one engine, fair between shares.
+
+A *share* is an opaque name: requests of one share have one place in the round. Between shares it
+goes round, the one that was served longest ago first; within a share by arrival. So a share that
+floods the queue delays another's request by one of its own at most, and a request that fits badly
+is not passed by smaller ones.
 
 llama.cpp ends *every* running answer when its unified KV cache is full, so the sum of what is
 reserved (prompt + max_tokens of each) never passes the context. A stream that was cut keeps its
@@ -8,11 +13,11 @@ tokens reserved for a while: the engine notices only at its next chunk.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from types import TracebackType
 from typing import Final
 
 from .errors import ContextTooLong, EngineBusy, EngineError
+from .turns import Queue, Waiter
 
 QUEUE_LIMIT: Final = 256
 LINGER_S: Final = 5.0
@@ -36,7 +41,7 @@ class Pool:
         self.running = 0
         self._reserved = 0
         self._lingering: dict[asyncio.TimerHandle, int] = {}
-        self._queue: deque[_Waiter] = deque()
+        self._queue = Queue()
         self._closed: EngineError | None = None
         self._paused = False
 
@@ -50,14 +55,14 @@ class Pool:
         """Requests that wait for room."""
         return len(self._queue)
 
-    def reserve(self, prompt_tokens: int, max_tokens: int) -> Reservation:
-        """Use as `async with`; entering waits for room, in order of arrival.
+    def reserve(self, prompt_tokens: int, max_tokens: int, share: int = 0) -> Reservation:
+        """Use as `async with`; entering waits for room, in its share's turn.
 
         Raises ContextTooLong at once when both can never fit together.
         """
         if prompt_tokens + max_tokens > self.tokens:
             raise ContextTooLong(prompt_tokens, max_tokens, self.tokens)
-        return Reservation(self, prompt_tokens + max_tokens)
+        return Reservation(self, prompt_tokens + max_tokens, share)
 
     def pause(self) -> None:
         """Let nobody in until `resume`: the engine is gone for a while. Who waits, waits on."""
@@ -78,38 +83,45 @@ class Pool:
     def close(self, error: EngineError) -> None:
         """Let nobody in any more; whoever waits gets the error."""
         self._closed = error
-        for waiter in self._queue:
-            if not waiter.turn.done():
-                waiter.turn.set_exception(error)
-        self._queue.clear()
+        for waiter in self._queue.clear():
+            waiter.refuse(error)
         self._forget_cut()
 
     def open(self) -> None:
         """Let requests in again, once it is resumed."""
         self._closed = None
 
-    async def take(self, tokens: int) -> None:
-        """Wait for the turn (Reservation's business). A cancelled wait leaves nothing behind."""
+    async def take(self, tokens: int, share: int) -> None:
+        """Wait for the turn (Reservation's business). A cancelled wait leaves nothing behind.
+
+        When the queue is full the share that waits most gives up the place of its last one, or, if
+        that is the one who comes, it is refused (EngineBusy).
+        """
         if self._closed is not None:
             raise self._closed
         if not self._queue and self._fits(tokens):
             self._start(tokens)
+            self._queue.served(share)
             return
+        waiter = Waiter(tokens, share)
         if len(self._queue) >= self.queue_limit:
-            raise EngineBusy(
+            refused = self._queue.pushed_out_by(share)
+            busy = EngineBusy(
                 f"{len(self._queue)} requests already wait for this model", "try again later"
             )
-        waiter = _Waiter(tokens)
-        self._queue.append(waiter)
+            if refused is None:
+                raise busy
+            self._queue.remove(refused)
+            refused.refuse(busy)
+        self._queue.add(waiter)
         try:
             await waiter.turn
         except asyncio.CancelledError:
             if waiter.started:
                 self.give_back(tokens, cut=False)
             else:
-                waiter.turn.cancel()
-                if waiter in self._queue:
-                    self._queue.remove(waiter)
+                waiter.leave()
+                self._queue.remove(waiter)
                 self._grant()  # it may have been the head that did not fit
             raise
 
@@ -139,34 +151,26 @@ class Pool:
         self._reserved += tokens
 
     def _grant(self) -> None:
-        while self._queue:
-            waiter = self._queue[0]
+        while (waiter := self._queue.first()) is not None:
+            if not self._fits(waiter.tokens):
+                return
+            self._queue.remove(waiter)
             if not waiter.turn.done():
-                if not self._fits(waiter.tokens):
-                    return
                 self._start(waiter.tokens)
+                self._queue.served(waiter.share)
                 waiter.started = True
                 waiter.turn.set_result(None)
-            self._queue.popleft()
-
-
-class _Waiter:
-    __slots__ = ("started", "tokens", "turn")
-
-    def __init__(self, tokens: int) -> None:
-        self.tokens = tokens
-        self.started = False
-        self.turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
 class Reservation:
     """Room for one request. Call `finished()` once the engine has said that it is done: without
     it, leaving counts as a cut."""
 
-    __slots__ = ("_finished", "_held", "_pool", "tokens")
+    __slots__ = ("_finished", "_held", "_pool", "_share", "tokens")
 
-    def __init__(self, pool: Pool, tokens: int) -> None:
+    def __init__(self, pool: Pool, tokens: int, share: int) -> None:
         self._pool = pool
+        self._share = share
         self._finished = False
         self._held = False
         self.tokens = tokens
@@ -176,7 +180,7 @@ class Reservation:
         self._finished = True
 
     async def __aenter__(self) -> Reservation:
-        await self._pool.take(self.tokens)
+        await self._pool.take(self.tokens, self._share)
         self._held = True
         return self
 

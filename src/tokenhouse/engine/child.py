@@ -1,4 +1,8 @@
-"""One run of the worker process: spawn, ready line, log, end. No restarts here."""
+"""One run of an engine's process: spawn, wait until it answers, log, end. No restarts here.
+
+Two kinds: `Worker`, llama.cpp from the installed wheel, and `OwnServer` (its own module), a llama-server
+that somebody built.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,12 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final, cast
 
 from .errors import EngineError, EngineMissing, LoadFailed
+from .settings import Load
 
 _WORKER: Final = Path(__file__).with_name("worker.py")
 _LINE_LIMIT: Final = 500
@@ -26,7 +32,7 @@ log = logging.getLogger("tokenhouse.engine")
 
 
 class Child:
-    """A running worker. Make it with `spawn`; it is gone after `stop` or when `wait` returns."""
+    """A running process; it is gone after `stop` or when `wait` returns."""
 
     def __init__(self, process: asyncio.subprocess.Process, name: str) -> None:
         self._process = process
@@ -34,49 +40,13 @@ class Child:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._pump = asyncio.create_task(self._pump_log(), name=f"engine-log-{name}")
 
-    @classmethod
-    async def spawn(cls, config: Mapping[str, object], name: str) -> Child:
-        """Start a worker with this configuration."""
-        # PR_SET_PDEATHSIG follows the *thread* that spawned: only the main one lives long enough.
-        # Elsewhere the worker ends with its stdin.
-        on_main = threading.current_thread() is threading.main_thread()
-        line = json.dumps({**config, "die_with_parent": on_main, "parent": os.getpid()})
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", str(_WORKER),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        child = cls(process, name)
-        if process.stdin is not None:
-            process.stdin.write(line.encode() + b"\n")
-        return child
-
     @property
     def pid(self) -> int:
         return self._process.pid
 
     async def ready(self) -> None:
-        """Wait until the model answers. Raises MemoryShort's plain form, LoadFailed, EngineMissing."""
-        stdout = self._process.stdout
-        line = b"" if stdout is None else await stdout.readline()
-        answer = _answer(line)
-        if "ready" in answer:
-            return
-        code = await self.wait()
-        kind, message = answer.get("kind"), answer.get("error", "")
-        if kind == "missing":
-            raise EngineMissing("xllamacpp")
-        if kind == "memory":
-            raise NeedsMemory
-        if kind == "load":
-            why = self._why() or str(message)
-            raise LoadFailed(f"llama.cpp refused the model: {why}", _mend(why))
-        raise LoadFailed(
-            f"the engine's process ended while it loaded ({_ended(code)})"
-            + (f": {why}" if (why := self._why()) else ""),
-            f"see whether the machine ran out of memory; {_SMALLER}",
-        )
+        """Wait until the model answers. Raises NeedsMemory, LoadFailed, EngineMissing."""
+        raise NotImplementedError
 
     async def wait(self) -> int:
         """Wait until the process has ended and its log is read; → its exit code (−signal)."""
@@ -100,13 +70,23 @@ class Child:
 
     def ended(self, code: int) -> str:
         """How it ended, in words, with the last thing it said."""
-        why = self._why()
-        return _ended(code) + (f": {why}" if why else "")
+        why = self.why()
+        return ending(code) + (f": {why}" if why else "")
 
-    def _why(self) -> str:
+    def why(self) -> str:
         """The first errors that llama.cpp wrote (the later ones only follow), or its last line."""
         errors = [_message(line) for line in self._tail if " E " in line]
         return "; ".join(errors[:2]) if errors else (self._tail[-1] if self._tail else "")
+
+    def died_loading(self, code: int) -> LoadFailed:
+        """It ended before it could answer, and nobody stopped it."""
+        why = self.why()
+        return LoadFailed(
+            f"the engine's process ended while it loaded ({ending(code)})"
+            + (f": {why}" if why else ""),
+            f"see whether the machine ran out of memory; {_SMALLER}",
+            short=code < 0 or is_short(why),
+        )
 
     async def _pump_log(self) -> None:
         stderr = self._process.stderr
@@ -137,11 +117,70 @@ class Child:
             self._tail.append(rest.decode("utf-8", "replace"))
 
 
+class Worker(Child):
+    """llama.cpp from the wheel, in the module `worker`."""
+
+    @classmethod
+    async def spawn(cls, load: Load, name: str, available: int | None) -> Worker:
+        """`available` bytes of memory; None: unknown."""
+        return cls(await run_worker({**asdict(load), "available": available}), name)
+
+    async def ready(self) -> None:
+        stdout = self._process.stdout
+        line = b"" if stdout is None else await stdout.readline()
+        answer = _answer(line)
+        if "ready" in answer:
+            return
+        code = await self.wait()
+        kind, message = answer.get("kind"), answer.get("error", "")
+        if kind == "missing":
+            raise EngineMissing("xllamacpp")
+        if kind == "memory":
+            raise NeedsMemory
+        if kind != "load":
+            raise self.died_loading(code)
+        why = self.why() or str(message)
+        raise refused(why)
+
+
 class NeedsMemory(EngineError):
     """The worker saw no GPU and too little memory; the supervisor knows the numbers."""
 
     def __init__(self) -> None:
         super().__init__("too little memory")
+
+
+async def run_worker(config: Mapping[str, object]) -> asyncio.subprocess.Process:
+    """Start the module `worker` and tell it what to do."""
+    # PR_SET_PDEATHSIG follows the *thread* that spawned: only the main one lives long enough.
+    # Elsewhere the worker ends with its stdin.
+    on_main = threading.current_thread() is threading.main_thread()
+    line = json.dumps({**config, "die_with_parent": on_main, "parent": os.getpid()})
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", str(_WORKER),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    if process.stdin is not None:
+        process.stdin.write(line.encode() + b"\n")
+    return process
+
+
+def refused(why: str) -> LoadFailed:
+    """llama.cpp looked at the model and would not."""
+    short = is_short(why)
+    mend = _SMALLER if short else "choose another file or correct the model's settings"
+    return LoadFailed(f"llama.cpp refused the model: {why}", mend, short=short, lasting=not short)
+
+
+def is_short(why: str) -> bool:
+    """Does llama.cpp say that memory was short?"""
+    return "alloc" in why or "memory" in why
+
+
+def ending(code: int) -> str:
+    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def _answer(line: bytes) -> dict[str, object]:
@@ -155,12 +194,3 @@ def _answer(line: bytes) -> dict[str, object]:
 def _message(line: str) -> str:
     """Without llama.cpp's time stamp and column."""
     return line.split(" E ", 1)[-1].strip()
-
-
-def _mend(why: str) -> str:
-    short = "alloc" in why or "memory" in why
-    return _SMALLER if short else "choose another file or correct the model's settings"
-
-
-def _ended(code: int) -> str:
-    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"

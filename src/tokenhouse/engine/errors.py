@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class EngineError(Exception):
     """Root of the room's errors.
@@ -31,7 +33,7 @@ class WeightsError(EngineError):
 
 
 class MemoryShort(EngineError):
-    """Weights and KV cache do not fit. `need` and `available` are bytes."""
+    """Weights and KV cache do not fit now. `need` and `available` are bytes."""
 
     def __init__(self, need: int, available: int, detail: str) -> None:
         self.need = need
@@ -42,8 +44,41 @@ class MemoryShort(EngineError):
         )
 
 
+class NeverFits(EngineError):
+    """Weights and context take more than all loaded models together may. Sizes are bytes."""
+
+    def __init__(self, need: int, limit: int, detail: str, context_most: int) -> None:
+        self.need = need
+        self.limit = limit
+        shorter = f"lower context_length to {context_most} or less" if context_most else ""
+        shorter = shorter or "lower context_length"
+        super().__init__(
+            f"the model needs {gib(need)} of memory ({detail}) and loaded models may take "
+            f"{gib(limit)} together (engine.memory)",
+            f"{shorter}, choose a smaller quantisation, or raise engine.memory if there is more",
+        )
+
+
 class LoadFailed(EngineError):
-    """llama.cpp refused the model; the reason carries the last lines that it wrote."""
+    """llama.cpp refused the model; the reason carries the last lines that it wrote.
+
+    `short`: memory was, so that it may load once others have gone. `lasting`: as long as its file stays
+    as it is, trying again changes nothing.
+    """
+
+    def __init__(
+        self, reason: str, mend: str = "", *, short: bool = False, lasting: bool = False
+    ) -> None:
+        self.short = short
+        self.lasting = lasting
+        super().__init__(reason, mend)
+
+
+class BinaryRefused(LoadFailed):
+    """The house's own llama-server can't be used; the reason names the key and the path."""
+
+    def __init__(self, path: Path, what: str, mend: str) -> None:
+        super().__init__(f"llama_server_binary = {str(path)!r} {what}", mend)
 
 
 class PullError(EngineError):

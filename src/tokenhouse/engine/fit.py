@@ -75,12 +75,14 @@ def fit(
     context: int,
     n_batch: int,
     available: int | None,
+    kv_share: float = 1.0,
 ) -> Fit:
-    """Estimate what `context` tokens on these weights take. Pure."""
+    """Estimate what `context` tokens on these weights take; `kv_share`: what its cache takes beside
+    one of 16 bits. Pure."""
     without_kv, _ = bytes_needed(header, n_ctx=0, n_batch=n_batch)
     of_projector = 0 if projector is None else projector.file_bytes
     images = 0 if projector is None else projector.image_bytes
-    per_token = header.kv_bytes_per_token
+    per_token = round(header.kv_bytes_per_token * kv_share)
     left = None if available is None else available - without_kv - of_projector - images
     most = None if left is None else _context_most(left, per_token, header.context_length)
     return Fit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,35 @@ def bytes_available() -> int | None:
     """Memory that a new process can take, cgroup limits counted. None where nobody tells."""
     known = [n for n in (free_of_machine(), free_of_cgroup()) if n is not None]
     return min(known) if known else None
+
+
+def bytes_of_machine() -> int | None:
+    """Memory that this machine has, or its container may use. None where nobody tells."""
+    known = [n for n in (all_of_machine(), limit_of_cgroup()) if n is not None]
+    return min(known) if known else None
+
+
+def all_of_machine() -> int | None:
+    """As the system says. None where it doesn't."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def limit_of_cgroup(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """A container's limit (cgroup 2). None without one."""
+    limit = _lines(root / "memory.max")
+    return int(limit[0]) if limit and limit[0].isdigit() else None
+
+
+def bytes_of_process(pid: int, root: Path = Path("/proc")) -> int | None:
+    """Memory that a process has taken for itself: mapped files, the page cache's, left out. None
+    where nobody tells."""
+    for line in _lines(root / str(pid) / "status"):
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    return None
 
 
 def free_of_machine(meminfo: Path = Path("/proc/meminfo")) -> int | None:

@@ -3,7 +3,8 @@
 Run by path with `python -P`; it imports the standard library and xllamacpp only, so that nothing
 of the house is loaded twice. Its configuration comes as one JSON line on stdin (the key is never
 on a command line or in an environment); it answers with one JSON line on stdout: `{"ready": …}`
-or `{"error": …, "kind": …}`. It lives as long as stdin is open. llama.cpp writes to stderr.
+or `{"error": …, "kind": …}`. It lives as long as stdin is open. llama.cpp writes to stderr. Told to
+`run` another program, it becomes that.
 
 No handler of its own: SIGTERM's default ends it at once, also while a load holds the interpreter
 lock, and skips llama.cpp's own shutdown, which hangs with work in flight.
@@ -28,6 +29,8 @@ def main() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != config["parent"]:
             os._exit(0)
+    if "run" in config:
+        become(config["run"])
     answer = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # llama.cpp may print; the answer line stays ours
     for to_the_group in (signal.SIGINT, signal.SIGHUP):  # the parent decides what they mean
@@ -60,6 +63,18 @@ def main() -> None:
     os._exit(0)
 
 
+def become(command: list[str]) -> None:
+    """Be a program that knows nothing of its parent: it dies with it (Linux keeps that over exec),
+    hears no Ctrl-C of the terminal, and logs to one place."""
+    os.setsid()
+    os.dup2(2, 1)
+    try:
+        os.execv(command[0], command)
+    except OSError as error:
+        os.write(2, f"0.00 E {error.strerror}\n".encode())
+        os._exit(126)
+
+
 def parameters(xllamacpp: Any, config: dict[str, Any]) -> Any:
     p = xllamacpp.CommonParams()
     p.model.path = config["model"]
@@ -83,6 +98,8 @@ def parameters(xllamacpp: Any, config: dict[str, Any]) -> Any:
     p.cpuparams_batch.n_threads = config["threads"]
     p.n_gpu_layers = config["gpu_layers"]
     p.cache_ram_mib = config["cache_ram_mib"]
+    kv = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{config['kv'].upper()}")
+    p.cache_type_k = p.cache_type_v = kv
     p.verbosity = config["verbosity"]
     p.log_json = False
     p.offline = True

@@ -18,6 +18,7 @@ class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     that the model writes per choice when neither says a number. ``defaults`` are the model's own
     sampling values, for what the client did not say. ``system_prompt`` stands first when the client
     sent no system message. ``created_s`` (unix seconds) and ``answer_id`` go into the answer.
+    ``share``: an opaque number; where requests have to wait, those of one share take turns as one.
     """
 
     request: Request
@@ -31,6 +32,7 @@ class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     max_output_tokens: int | None = None
     defaults: Sampling = Sampling()
     system_prompt: str | None = None
+    share: int = 0
 
 
 Sink = Callable[[Sequence[Event]], bool]

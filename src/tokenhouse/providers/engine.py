@@ -7,7 +7,6 @@ names the mend.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -43,6 +42,7 @@ from tokenhouse.engine import (
     Progress,
     Reservation,
     ToolCallReader,
+    Use,
     completion_body,
     read_chunk,
     read_error,
@@ -51,6 +51,7 @@ from tokenhouse.engine import TextDelta as EngineText
 from tokenhouse.errors import CallerError, ContextExceeded, UpstreamError
 from tokenhouse.providers.base import Call, Sink
 from tokenhouse.providers.engine_prompts import EngineModel, headers_of, origin_of
+from tokenhouse.providers.engine_start import LOAD_WAIT_S, begun
 from tokenhouse.providers.engine_words import (
     LEAVES,
     check_sampling,
@@ -61,17 +62,12 @@ from tokenhouse.providers.engine_words import (
     sampling_of,
     top_logprobs_of,
 )
-from tokenhouse.providers.failures import UNREACHABLE, transport_failure
+from tokenhouse.providers.failures import transport_failure
 from tokenhouse.transport import Answer, Client, TransportError
 from tokenhouse.wire import OPENAI_NAME_MOST, asked_of, sse
 
 CHOICES_MAX: Final = 16
 """Most choices (``n``) one request may have here; they run one after another."""
-
-LOAD_TIMEOUT_S: Final = 300.0
-
-NOTICED_S: Final = 5.0
-"""How long the end of an engine's process may go unnoticed."""
 
 
 class EngineProvider:
@@ -88,25 +84,32 @@ class EngineProvider:
         *,
         client: Client,
         failures: Mapping[str, str] | None = None,
+        load_wait_s: float = LOAD_WAIT_S,
     ) -> None:
         self._name = name
-        self.models = models
+        self._models = models
         self._client = client
+        self._load_wait_s = load_wait_s
         self._failures = failures or {}
 
     @property
     def name(self) -> str:
         return self._name
 
+    @property
+    def engines(self) -> Mapping[str, Engine]:
+        """Upstream model → its engine; those that can't run here have none."""
+        return {name: model.engine for name, model in self._models.items()}
+
     def ready(self, upstream_model: str) -> bool:
-        model = self.models.get(upstream_model)
+        model = self._models.get(upstream_model)
         if model is None:
             return False
         return model.engine.state != "failed" or model.engine.may_retry
 
     def why_not(self, upstream_model: str) -> str | None:
         """Why this model can't answer and what mends it; None when it can."""
-        model = self.models.get(upstream_model)
+        model = self._models.get(upstream_model)
         if model is None:
             return self._failures.get(upstream_model, f"{upstream_model} has no weights here")
         failure = model.engine.failure
@@ -121,7 +124,7 @@ class EngineProvider:
             )
         if request.n > CHOICES_MAX:
             raise CallerError(f"n may be at most {CHOICES_MAX} for this model.", param="n")
-        model = self.models.get(upstream_model)
+        model = self._models.get(upstream_model)
         if model is not None and "logit_bias" in request.fields:
             check_sampling(request.conversation().sampling, model.vocabulary)
         if model is not None and model.own is not None and request.has_tools:
@@ -133,7 +136,7 @@ class EngineProvider:
             )
 
     async def count(self, call: Call) -> int | None:
-        model = self.models.get(call.upstream_model)
+        model = self._models.get(call.upstream_model)
         if model is None:
             return None
         try:
@@ -142,7 +145,7 @@ class EngineProvider:
             raise house_error(error) from error
 
     async def open(self, call: Call) -> EngineAttempt:
-        model = self.models.get(call.upstream_model)
+        model = self._models.get(call.upstream_model)
         if model is None:
             raise UpstreamError(
                 f"{call.public_model} can't run here: {self.why_not(call.upstream_model)}.",
@@ -153,42 +156,20 @@ class EngineProvider:
         try:
             prompt = await self._prompt(model, call)
             constraint = constraint_of(call.request.conversation())
-            await engine.wait_ready(LOAD_TIMEOUT_S)
-            pid = engine.pid
-            try:
-                return await self._begin(model, call, prompt, constraint)
-            except UpstreamError as error:
-                if error.code != UNREACHABLE:
-                    raise
-                lost = error
-            # Its process has just died and nothing was sent: its successor answers.
-            try:
-                async with asyncio.timeout(NOTICED_S):
-                    await engine.wait_until(lambda: engine.pid != pid)
-            except TimeoutError:
-                raise lost from None
-            await engine.wait_ready(LOAD_TIMEOUT_S)
-            return await self._begin(model, call, prompt, constraint)
+            return await begun(
+                engine,
+                lambda: EngineAttempt(self._client, model, call, prompt, constraint),
+                self._load_wait_s,
+            )
         except EngineError as error:
             raise house_error(error) from error
 
-    async def _begin(
-        self, model: EngineModel, call: Call, prompt: list[int], constraint: Constraint | None
-    ) -> EngineAttempt:
-        attempt = EngineAttempt(self._client, model, call, prompt, constraint)
-        try:
-            await attempt.begin()
-        except BaseException:
-            await attempt.aclose()
-            raise
-        return attempt
-
     async def _prompt(self, model: EngineModel, call: Call) -> list[int]:
         conversation = engine_conversation(call.request.conversation(), call.system_prompt)
-        return await model.ids(conversation, self._client, LOAD_TIMEOUT_S)
+        return await model.ids(conversation, self._client, self._load_wait_s)
 
     async def aclose(self) -> None:
-        for model in self.models.values():
+        for model in self._models.values():
             await model.aclose()
 
 
@@ -223,12 +204,14 @@ class EngineAttempt:
         self._cached = 0
         self._answer_tokens = 0
         self._opened = False
+        self.use: Use | None = None
+        """What keeps the model loaded."""
 
     async def begin(self) -> None:
         """Wait for room and ask for the choice whose turn it is."""
         engine = self._engine
         try:
-            room = engine.reserve(len(self._prompt), self._max_tokens)
+            room = engine.reserve(len(self._prompt), self._max_tokens, self._call.share)
             await room.__aenter__()
         except EngineError as error:
             raise house_error(error) from error
@@ -280,6 +263,15 @@ class EngineAttempt:
         del sink
 
     async def aclose(self) -> None:
+        use, self.use = self.use, None
+        try:
+            await self.free()
+        finally:
+            if use is not None:
+                use.end()
+
+    async def free(self) -> None:
+        """Let go of the choice that runs, finished or not."""
         answer, self._answer = self._answer, None
         room, self._room = self._room, None
         if answer is not None:
@@ -309,7 +301,7 @@ class EngineAttempt:
         events.append(ChoiceEnded(self._finish_reason(done), self._choice, stop))
         if self._room is not None:
             self._room.finished()
-        await self.aclose()
+        await self.free()
         self._choice += 1
         if self._choice == self._call.request.n:
             events.append(Finished(self._usage()))

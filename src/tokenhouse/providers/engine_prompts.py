@@ -49,8 +49,11 @@ class EngineModel:
         is loaded first, for ``load_s`` seconds at most."""
         if self.encoder is not None:
             return await self.encoder.encode(self.form.pieces(conversation))
-        await self.engine.wait_ready(load_s)
-        return await self._by_template(conversation, client)
+        use = await self.engine.use(load_s)
+        try:
+            return await self._by_template(conversation, client)
+        finally:
+            use.end()
 
     async def aclose(self) -> None:
         await self.engine.stop()

@@ -186,6 +186,7 @@ class Relay:
             max_output_tokens=offer.model.max_output_tokens,
             defaults=offer.model.defaults,
             system_prompt=plan.system_prompt,
+            share=hash(plan.caller.account),  # salted by the process: it says nobody's name
         )
 
     def started(self, route: Route) -> None:

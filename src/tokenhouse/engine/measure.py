@@ -1,0 +1,42 @@
+"""What an engine will take once it is loaded, from the headers of its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import NeverFits
+from .fit import Fit, fit
+from .gguf import GgufHeader
+from .projector import read_projector
+from .settings import KV_SHARE, EngineSettings, ModelSpec, context_of
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`n_ctx` tokens of context, and what that takes: `need` bytes in all, the prompt cache included."""
+
+    header: GgufHeader
+    n_ctx: int
+    fit: Fit
+    need: int
+
+
+def measure(
+    spec: ModelSpec, settings: EngineSettings, header: GgufHeader, limit: int | None
+) -> Measured:
+    """Raises NeverFits when it takes more than `limit` bytes, WeightsError for a context that the model
+    doesn't have or a projector that is none, OSError for one that can't be read."""
+    n_ctx = context_of(spec, header)
+    cache = settings.cache_ram_mib << 20
+    found = fit(
+        header,
+        None if spec.projector is None else read_projector(spec.projector),
+        context=n_ctx,
+        n_batch=settings.n_batch,
+        available=None if limit is None else max(0, limit - cache),
+        kv_share=KV_SHARE[settings.kv],
+    )
+    need = found.need + cache
+    if limit is not None and need > limit:
+        raise NeverFits(need, limit, found.words(), found.context_most or 0)
+    return Measured(header, n_ctx, found, need)
