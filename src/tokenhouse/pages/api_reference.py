@@ -46,7 +46,7 @@ def groups(document: Json) -> tuple[Group, ...]:
     by_tag: dict[str, list[Operation]] = {}
     others = _same(document)
     for path, method, operation in _operations(document):
-        if "." in operation["operationId"]:
+        if _numbered(operation):
             continue
         also = tuple(others.get(operation["operationId"], ()))
         tag = operation["tags"][0]
@@ -64,10 +64,15 @@ def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
 def _same(document: Json) -> Mapping[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path, _, operation in _operations(document):
-        base, dot, _ = operation["operationId"].partition(".")
-        if dot:
+        base, dot, _ = operation["operationId"].rpartition(".")
+        if dot and _numbered(operation):
             found.setdefault(base, []).append(path)
     return found
+
+
+def _numbered(operation: Json) -> bool:
+    """Is it the same operation on another path: ``chat.1``?"""
+    return operation["operationId"].rpartition(".")[2].isdecimal()
 
 
 def _operation(

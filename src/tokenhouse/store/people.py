@@ -92,6 +92,7 @@ def set_password(
     if batch.execute("person_password", (id, password)).rowcount == 0:
         return False
     batch.execute("sessions_end", (id,))
+    batch.execute("tokens_end", (id, at_ms))
     return True
 
 

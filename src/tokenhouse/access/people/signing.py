@@ -92,7 +92,7 @@ class Signing(Ground):
         self.errands.put(lambda: self._send_reset(asked))
 
     async def reset(self, code: str, password: str, address: str = "") -> tuple[str, SignedIn]:
-        """Use a reset code: a new password, a new session, all others ended."""
+        """Use a reset code: a new password, a new session; all others, and access tokens, end."""
         found = await self.peek(code, "reset", address)
         known = None if found.person is None else await self._store.person(found.person)
         if known is None:
@@ -110,8 +110,8 @@ class Signing(Ground):
     async def change_password(
         self, signed: SignedIn, current: str, password: str, address: str = ""
     ) -> tuple[str, SignedIn]:
-        """Another password for who is signed in and knows the present one: a new session, all others
-        ended."""
+        """Another password for who is signed in and knows the present one: a new session; all others,
+        and access tokens, end."""
         person = await self._proven(signed.person.email, current, address)
         check_password(password, person.email, person.name, self.settings.site)
         hashed = await self._passwords.hash(password)

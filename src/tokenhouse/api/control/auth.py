@@ -97,9 +97,8 @@ class Auth:
 
     async def reset(self, asking: Asking, given: takes.ResetPassword) -> Answer:
         same(given.password, given.password_confirmation)
-        secret, signed = await self._people.reset(given.token, given.password, asking.address)
+        secret, _ = await self._people.reset(given.token, given.password, asking.address)
         await self._people.sign_out(secret)
-        await self._revoke(signed, keep=None)
         return Answer(
             gives.Said(message="The password is changed; sessions and access tokens have ended.")
         )

@@ -52,7 +52,11 @@ class Profile:
             asking.who, given.current_password, given.password, asking.address
         )
         await self._people.sign_out(secret)
-        return Answer(gives.Said(message="The password is changed; all sessions have ended."))
+        return Answer(
+            gives.Said(
+                message="The password is changed; sessions and access tokens have ended. Sign in anew."
+            )
+        )
 
     async def limits(self, asking: Asking, given: takes.Nothing) -> Answer:
         del given

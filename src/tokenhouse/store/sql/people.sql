@@ -160,5 +160,8 @@ FROM access_token WHERE person = ? ORDER BY id DESC;
 SELECT id, person, account, name, digest, hint, created_ms, ends_ms, revoked_ms
 FROM access_token WHERE person = ?1 AND id = ?2;
 
+-- @tokens_end: none of a person's tokens is live any more
+UPDATE access_token SET revoked_ms = ?2 WHERE person = ?1 AND revoked_ms IS NULL;
+
 -- @token_revoke: a token that was live is so no more
 UPDATE access_token SET revoked_ms = ?3 WHERE person = ?1 AND id = ?2 AND revoked_ms IS NULL;
