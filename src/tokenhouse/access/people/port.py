@@ -57,8 +57,8 @@ class Persons(Protocol):
     def set_password(
         self, id: str, password: str, *, at_ms: int, code: bytes | None = None
     ) -> Awaitable[bool]:
-        """A new hash, and every session and access token of the person ends. ``code`` is used with it: False, and
-        nothing changes, when it can't be."""
+        """A new hash, and every session and access token of the person ends. ``code`` is used with
+        it: False, and nothing changes, when it can't be."""
         ...
 
     def rehash(self, id: str, old: str, new: str) -> Awaitable[None]:
