@@ -196,7 +196,12 @@ class House:
                 "key": account.key,
                 "credits": account.credits,
                 "redeem": account.redeem,
-                "sign_in": SignIn(self.sign_in_codes, clock=self.clock),
+                "sign_in": SignIn(
+                    self.sign_in_codes,
+                    self.people,
+                    clock=self.clock,
+                    secure_site=server.public_url.startswith("https:"),
+                ),
                 "postings": account.postings,
                 "health": status.health,
                 "ready": status.ready,

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from tokenhouse import money
+from tokenhouse.access import Offered
 from tokenhouse.api import ServerSettings, listen, uvicorn_server
 from tokenhouse.app import House, build
 from tokenhouse.app_providers import ENGINE_COMMAND
@@ -100,9 +101,10 @@ class _Serving:
         _say(f"Tokenhouse is serving at {url}")
         if house.providing.engine_missing:
             _say(f"The engine is not installed; models that run here are hidden: {ENGINE_COMMAND}")
-        secret = await first_key(house)
-        if secret is not None:
-            _say(welcome(house, url, secret, house.sign_in_codes.offer(secret)))
+        first = await first_key(house)
+        if first is not None:
+            code = house.sign_in_codes.offer(first.key, first.person)
+            _say(welcome(house, url, first.key, code))
 
 
 def _say(text: str) -> None:
@@ -111,14 +113,16 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-async def first_key(house: House) -> str | None:
-    """On a house without accounts: make one on the default plan and a key; the key's secret."""
+async def first_key(house: House) -> Offered | None:
+    """On a house without accounts: make one on the default plan, a key, and an operator who owns it.
+    → the key's secret and the operator's id"""
     if await house.billing.accounts():
         return None
     plan = house.catalogue.default_plan
     account = await house.billing.create_account(FIRST_ACCOUNT, "" if plan is None else plan.name)
     made = await house.billing.create_key(account.id, "first key")
-    return made.secret
+    operator = await house.people.first_operator(account.id)
+    return Offered(made.secret, None if operator is None else operator.id)
 
 
 def welcome(house: House, url: str, secret: str, code: str) -> str:
@@ -137,6 +141,10 @@ def welcome(house: House, url: str, secret: str, code: str) -> str:
             "Talk to it in the browser (signs you in once, for 15 minutes):",
             "",
             f"  {url}/playground#code={code}",
+            "",
+            "Then say who you are, to sign in later and to operate this house:",
+            "",
+            f"  {url}/profile",
             "",
             "Its key, shown this once:",
             "",

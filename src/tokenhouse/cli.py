@@ -12,6 +12,7 @@ from tokenhouse.cli_frame import EXIT_CODES, Root
 from tokenhouse.cli_house import backup, check, init, serve
 from tokenhouse.cli_keys import keys
 from tokenhouse.cli_models import count, models
+from tokenhouse.cli_people import people
 from tokenhouse.cli_plans import plans, prices
 from tokenhouse.cli_pull import pull
 from tokenhouse.cli_usage import usage
@@ -27,6 +28,7 @@ from tokenhouse.cli_vouchers import audit, vouchers
         check,
         accounts,
         keys,
+        people,
         credit,
         vouchers,
         usage,

@@ -12,9 +12,9 @@ from tokenhouse.errors import AccountError
 
 def test_a_code_is_worth_its_key_once_however_it_is_typed() -> None:
     codes = SignInCodes(ManualClock(0))
-    code = codes.offer("sk-th-secret")
+    code = codes.offer("sk-th-secret", "per_1")
     assert [len(group) for group in code.split("-")] == [4, 4, 4, 4]
-    assert codes.redeem(f" {code.lower().replace('-', ' ')} ", "192.0.2.1") == "sk-th-secret"
+    assert codes.redeem(f" {code.lower().replace('-', ' ')} ", "192.0.2.1").key == "sk-th-secret"
     with pytest.raises(AccountError) as refused:
         codes.redeem(code, "192.0.2.1")
     assert (refused.value.status, refused.value.code) == (401, "invalid_sign_in_code")
@@ -25,7 +25,7 @@ def test_a_code_is_worth_nothing_after_a_quarter_of_an_hour() -> None:
     codes = SignInCodes(clock)
     first, second = codes.offer("a"), codes.offer("b")
     clock.advance(LIFETIME_S - 1)
-    assert codes.redeem(first, "192.0.2.1") == "a"
+    assert codes.redeem(first, "192.0.2.1").key == "a"
     clock.advance(1)
     with pytest.raises(AccountError, match="older than 15 minutes"):
         codes.redeem(second, "192.0.2.1")
@@ -41,4 +41,4 @@ def test_who_guesses_codes_has_to_wait_and_nobody_else() -> None:
     with pytest.raises(AccountError) as refused:
         codes.redeem(code, "192.0.2.1")
     assert (refused.value.status, refused.value.retry_after_s) == (429, 60.0)
-    assert codes.redeem(code, "192.0.2.2") == "a"
+    assert codes.redeem(code, "192.0.2.2").key == "a"

@@ -35,7 +35,7 @@ def test_the_verbs_are_those_that_are_promised() -> None:
     assert {verb for verb in VERBS if len(verb) == 1} == {
         *(("serve",), ("init",), ("check",), ("accounts",), ("keys",), ("credit",), ("usage",)),
         *(("ledger",), ("models",), ("pull",), ("chat",), ("count",), ("backup",)),
-        *(("plans",), ("prices",), ("vouchers",), ("receipts",), ("audit",)),
+        *(("plans",), ("prices",), ("vouchers",), ("receipts",), ("audit",), ("people",)),
     }
     assert {verb for verb in VERBS if len(verb) == 2} == {
         *(("accounts", "create"), ("accounts", "list"), ("keys", "create"), ("keys", "list")),

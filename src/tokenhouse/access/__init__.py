@@ -5,12 +5,13 @@ to which accounts they belong, and how they prove it. Refuses to know money and 
 a secret: only its SHA-256, or of a password its argon2id hash.
 """
 
-from tokenhouse.access.codes import SignInCodes
+from tokenhouse.access.codes import Offered, SignInCodes
 from tokenhouse.access.failures import Failures, network
 from tokenhouse.access.identify import Access, header_key
 from tokenhouse.access.memory import MemoryKeys
 from tokenhouse.access.naming import check_account_name, check_line
 from tokenhouse.access.people.addresses import checked_email
+from tokenhouse.access.people.cookie import SESSION_COOKIE, SESSION_COOKIE_S, cookie
 from tokenhouse.access.people.ground import PeopleSettings
 from tokenhouse.access.people.mail import ConsoleMail, Mail, Mailer, MailError, SmtpMail
 from tokenhouse.access.people.people import People
@@ -45,6 +46,8 @@ from tokenhouse.access.values import Caller, Key, KeyChange, KeyLimits, Limits, 
 
 __all__ = [
     "ACCESS_TOKEN",
+    "SESSION_COOKIE",
+    "SESSION_COOKIE_S",
     "Access",
     "AccessToken",
     "Caller",
@@ -66,6 +69,7 @@ __all__ = [
     "NewAccessToken",
     "NewKey",
     "NewPerson",
+    "Offered",
     "People",
     "PeopleSettings",
     "PeopleStore",
@@ -83,6 +87,7 @@ __all__ = [
     "check_account_name",
     "check_line",
     "checked_email",
+    "cookie",
     "email_taken",
     "hash_secret",
     "header_key",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass, field
 from typing import Final
 
 from tokenhouse.access.failures import Failures
@@ -19,22 +20,33 @@ _LENGTH: Final = 16
 """Of 30 letters: 78 bits, far beyond guessing within the lifetime."""
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What a code stands for: a key's secret, and the person (an id) who is signed in with it."""
+
+    key: str = field(repr=False)
+    person: str | None = None
+
+
 class SignInCodes:
-    """Codes that are out, each with the secret of the key that it stands for."""
+    """Codes that are out, each with what it stands for."""
 
     def __init__(self, clock: Clock, *, failed_per_minute: int = 30) -> None:
         self._clock = clock
         self._failures = Failures(failed_per_minute)
-        self._codes: dict[bytes, tuple[float, str]] = {}
+        self._codes: dict[bytes, tuple[float, Offered]] = {}
 
-    def offer(self, secret: str) -> str:
-        """A code for the key ``secret``: four groups of four letters and digits."""
+    def offer(self, secret: str, person: str | None = None) -> str:
+        """A code for the key ``secret`` and a person: four groups of four letters and digits."""
         letters = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
-        self._codes[_digest(letters)] = (self._clock.monotonic() + LIFETIME_S, secret)
+        self._codes[_digest(letters)] = (
+            self._clock.monotonic() + LIFETIME_S,
+            Offered(secret, person),
+        )
         return "-".join(letters[at : at + 4] for at in range(0, _LENGTH, 4))
 
-    def redeem(self, code: str, address: str) -> str:
-        """The key behind ``code``, once. Case and hyphens don't matter.
+    def redeem(self, code: str, address: str) -> Offered:
+        """What is behind ``code``, once. Case and hyphens don't matter.
 
         AccountError: 401 ``invalid_sign_in_code`` for one that is wrong, used or too old, 429
         ``too_many_failed_codes`` when ``address`` has tried too many.

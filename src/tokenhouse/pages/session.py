@@ -13,13 +13,21 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl, quote
 
-from tokenhouse.access import People, Right, SignedIn, not_allowed, operators_only
+from tokenhouse.access import (
+    SESSION_COOKIE,
+    SESSION_COOKIE_S,
+    People,
+    Right,
+    SignedIn,
+    cookie,
+    not_allowed,
+    operators_only,
+)
 from tokenhouse.errors import AccountError, CallerError
 from tokenhouse.pages.answer import Receive, Scope
 
-COOKIE: Final = "tokenhouse_session"
+COOKIE: Final = SESSION_COOKIE
 FORM_COOKIE: Final = "tokenhouse_form"
-SESSION_S: Final = 30 * 86_400
 FORM_MAX: Final = 64 * 1024
 FIELDS_MAX: Final = 256
 FORM_DEADLINE_S: Final = 20.0
@@ -119,13 +127,12 @@ class Request:
 
     def set_cookie(self, name: str, value: str, *, max_age: int, path: str = "/") -> None:
         """For this browser, for scripts of nobody. ``max_age`` 0 takes it away."""
-        secure = "; Secure" if self.secure else ""
-        text = f"{name}={value}; Path={path}; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}"
-        self.set_cookies.append(text.encode("ascii"))
+        made = cookie(name, value, max_age=max_age, path=path, secure=self.secure)
+        self.set_cookies.append(made)
 
     def begin_session(self, secret: str) -> None:
         """This browser is signed in: whatever session its cookie named before is not it."""
-        self.set_cookie(COOKIE, secret, max_age=SESSION_S)
+        self.set_cookie(COOKIE, secret, max_age=SESSION_COOKIE_S)
         self.set_cookie(FORM_COOKIE, "", max_age=0)
         self._visitor, self._looked = None, False
         self.cookies[COOKIE] = secret

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 from tokenhouse.access.people.bounds import Bounds
+from tokenhouse.access.people.cookie import SESSION_COOKIE_S
 from tokenhouse.access.people.errands import Errands
 from tokenhouse.access.people.mail import ConsoleMail, Mail, Mailer
 from tokenhouse.access.people.passwords import Passwords
@@ -30,7 +31,7 @@ MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 
-SESSION_MS: Final = 30 * DAY_MS
+SESSION_MS: Final = SESSION_COOKIE_S * 1000
 """A session ends then, however busy."""
 IDLE_MS: Final = 7 * DAY_MS
 """One that nobody has used for so long has ended."""
