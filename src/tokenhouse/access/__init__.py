@@ -14,6 +14,7 @@ from tokenhouse.access.people.addresses import checked_email
 from tokenhouse.access.people.cookie import SESSION_COOKIE, SESSION_COOKIE_S, cookie
 from tokenhouse.access.people.ground import PeopleSettings
 from tokenhouse.access.people.mail import ConsoleMail, Mail, Mailer, MailError, SmtpMail
+from tokenhouse.access.people.memory import MemoryPeople
 from tokenhouse.access.people.people import People
 from tokenhouse.access.people.port import PeopleStore
 from tokenhouse.access.people.refusals import (
@@ -66,6 +67,7 @@ __all__ = [
     "Member",
     "Membership",
     "MemoryKeys",
+    "MemoryPeople",
     "NewAccessToken",
     "NewKey",
     "NewPerson",
