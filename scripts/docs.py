@@ -191,6 +191,41 @@ def _words(value: ast.expr) -> Iterator[str]:
         yield "".join(parts)
 
 
+def service_rows() -> str:
+    """Every service that is known by name, and where its words differ from OpenAI's."""
+    lines = ["| service | kind | usual address | it can | differs | counts a prompt |"]
+    lines.append("|---|---|---|---|---|---|")
+    for service in import_module("tokenhouse.providers").SERVICES:
+        quirks, ways = (
+            service.quirks,
+            {"tokenize": "`/tokenize`", "input_tokens": "`/input_tokens`"},
+        )
+        differs: list[str] = []
+        if quirks.running_usage:
+            differs.append("usage in every frame: a stream that is cut is charged exactly")
+        if not quirks.usage_option:
+            differs.append("takes no `stream_options`")
+        if quirks.limit:
+            differs.append(f"limits by `{quirks.limit}` alone")
+        differs += [f"`{word}` → `{own}`" for word, own in quirks.renamed.items()]
+        refused = (*quirks.refused, *(("n above 1",) if quirks.one_choice else ()))
+        if refused:
+            differs.append("refused: " + ", ".join(f"`{word}`" for word in refused))
+        if quirks.dropped:
+            differs.append("left out: " + ", ".join(f"`{word}`" for word in quirks.dropped))
+        if service.priced_words:
+            differs.append("priced: " + ", ".join(f"`{word}`" for word in service.priced_words))
+        if service.note:
+            differs.append(service.note)
+        key = "" if service.key else " (no key)"
+        lines.append(
+            f"| `{service.name}`: {service.title} | {service.kind} | `{service.base_url}`{key} | "
+            f"{', '.join(service.abilities)} | {_cell('; '.join(differs))} | "
+            f"{ways.get(service.counting, '')} |"
+        )
+    return "\n".join(lines)
+
+
 TABLES: tuple[Table, ...] = (
     Table(
         "config.md",
@@ -219,6 +254,14 @@ TABLES: tuple[Table, ...] = (
         "Every path that a house answers. Inference paths stand below several prefixes.",
         "tokenhouse.api",
         route_rows,
+    ),
+    Table(
+        "services.md",
+        "Services",
+        'APIs that are known by name: `service = "NAME"` in `[providers.X]`, or told by the host of '
+        "`base_url`. Anything else is taken at OpenAI's (or Anthropic's) word.",
+        "tokenhouse.providers",
+        service_rows,
     ),
 )
 

@@ -38,6 +38,7 @@ from tokenhouse.engine import (
     read_header,
     read_own_template,
 )
+from tokenhouse.errors import HouseError
 from tokenhouse.providers import (
     AnthropicProvider,
     EngineModel,
@@ -45,7 +46,9 @@ from tokenhouse.providers import (
     OpenAIProvider,
     Provider,
     Scripted,
+    Service,
     UpstreamSettings,
+    service_of,
 )
 from tokenhouse.relay import TokenCounter
 from tokenhouse.transport import Client, Limits, Proxies, Proxy
@@ -101,6 +104,7 @@ def _make(
 
 
 def _upstream(settings: UpstreamConfig, network: Network, providing: Providing) -> Provider:
+    service = _service(settings)
     limits = Limits(
         connect_timeout_s=settings.connect_timeout_s,
         headers_timeout_s=settings.first_event_timeout_s,
@@ -111,11 +115,31 @@ def _upstream(settings: UpstreamConfig, network: Network, providing: Providing) 
     providing.clients.append(client)
     key = settings.api_key
     secret = None if key is None else key.reveal()
+    if secret is None and service.key and service.name:
+        log.warning("providers.%s.api_key: %s asks for a key", settings.name, service.title)
     kind = AnthropicProvider if settings.kind == "anthropic" else OpenAIProvider
     upstream = UpstreamSettings(
-        base_url=settings.base_url, api_key=secret, priced_words=settings.priced_words
+        base_url=settings.base_url or service.base_url,
+        api_key=secret,
+        priced_words=settings.priced_words,
+        service=service,
     )
     return kind(settings.name, upstream, client=client)
+
+
+def _service(settings: UpstreamConfig) -> Service:
+    """The row of the API that ``settings`` mean; HouseError for a name or a kind that is not its."""
+    try:
+        service = service_of(settings.service, settings.base_url)
+    except ValueError as error:
+        where = f"providers.{settings.name}.service"
+        raise HouseError(f"{where}: {error}", code="config_invalid") from None
+    if settings.service and service.kind != settings.kind:
+        where = f"providers.{settings.name}.kind"
+        raise HouseError(
+            f'{where}: {service.title} is of kind "{service.kind}"', code="config_invalid"
+        )
+    return service
 
 
 def _proxies(network: Network) -> Proxies | None:

@@ -18,6 +18,7 @@ from tokenhouse.chat import (
     Request,
     TextDelta,
     Usage,
+    UsageSoFar,
     estimate_tokens,
 )
 from tokenhouse.relay import Meter
@@ -38,6 +39,19 @@ def test_what_the_upstream_reports_wins() -> None:
     reported = Usage(input=7, cache_read=2, output=9)
     meter.see([Opened(), TextDelta("a b c"), Finished(reported)])
     assert meter.usage() == reported
+
+
+def test_a_cut_stream_is_charged_what_the_upstream_last_said_of_it() -> None:
+    meter = Meter(request(), 100, words)
+    meter.see([Opened(), Passed(b"", "a b", content=True), UsageSoFar(Usage(input=7, output=5))])
+    assert meter.usage() == Usage(input=7, output=5)
+    assert meter.usage_so_far() == meter.usage()
+    assert meter.prompt() == (7, "reported")
+    meter.see([Passed(b"", "c", content=True)])
+    usage = meter.usage()
+    assert (usage.output, usage.answer_source) == (6, "estimated")
+    meter.see([UsageSoFar(Usage(input=7, output=8)), Finished(Usage(input=7, output=9))])
+    assert meter.usage() == Usage(input=7, output=9)
 
 
 def test_without_a_report_the_models_tokenizer_counts_prompt_and_answer() -> None:

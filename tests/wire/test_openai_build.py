@@ -15,7 +15,7 @@ from tests.wire.conversations import conversations
 from tokenhouse.chat import Conversation
 from tokenhouse.errors import CallerError
 from tokenhouse.wire.anthropic_messages import parse
-from tokenhouse.wire.openai_chat import build_upstream_body
+from tokenhouse.wire.openai_chat import Target, build_upstream_body
 
 ADAPTIVE: Json = {"type": "adaptive", "display": "omitted"}
 CLEAR: Json = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
@@ -24,7 +24,7 @@ CLEAR: Json = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
 def built(*messages: Json, **fields: object) -> Json:
     """``model``: the provider's name for it."""
     request = parse(body(*messages, **fields))
-    return json.loads(build_upstream_body(request.conversation(), model=request.model))
+    return json.loads(build_upstream_body(request.conversation(), Target(request.model)))
 
 
 def turns(*messages: Json, **fields: object) -> list[Json]:
@@ -193,7 +193,7 @@ def test_a_forced_call_and_a_format_are_asked_for_in_openais_words() -> None:
 
 @given(conversations())
 def test_results_always_follow_their_calls_directly(conversation: Conversation) -> None:
-    sent = json.loads(build_upstream_body(conversation, model="mistral-small"))["messages"]
+    sent = json.loads(build_upstream_body(conversation, Target("mistral-small")))["messages"]
     waiting: set[str] = set()
     for turn in cast("list[Json]", sent):
         if turn["role"] == "tool":
@@ -209,10 +209,10 @@ def test_results_always_follow_their_calls_directly(conversation: Conversation) 
 @given(conversations())
 def test_the_same_prefix_is_sent_each_turn(conversation: Conversation) -> None:
     """gateways.md row 13: a conversation that grows keeps its beginning, and so its cache."""
-    whole = json.loads(build_upstream_body(conversation, model="m"))["messages"]
+    whole = json.loads(build_upstream_body(conversation, Target("m")))["messages"]
     messages = conversation.messages
     for end in range(1, len(messages)):
         if messages[end].role == "assistant":
             part = msgspec.structs.replace(conversation, messages=messages[:end])
-            sent = json.loads(build_upstream_body(part, model="m"))["messages"]
+            sent = json.loads(build_upstream_body(part, Target("m")))["messages"]
             assert whole[: len(sent)] == sent

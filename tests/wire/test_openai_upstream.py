@@ -25,7 +25,14 @@ from tokenhouse.chat import (
     Tool,
     ToolChoice,
 )
-from tokenhouse.wire.openai_chat import build_upstream_body, parse, upstream_body
+from tokenhouse.wire.openai_chat import (
+    PLAIN,
+    Quirks,
+    Target,
+    build_upstream_body,
+    parse,
+    upstream_body,
+)
 
 Json = dict[str, object]
 USER: Json = {"role": "user", "content": "Hello"}
@@ -37,14 +44,14 @@ def edited(
     max_tokens: int | None = None,
     defaults: dict[str, float] | None = None,
     system_prompt: str | None = None,
+    quirks: Quirks = PLAIN,
 ) -> Json:
     body = msgspec.json.encode({"model": "public", "messages": [USER]} | fields)
     return json.loads(
         upstream_body(
             parse(body),
-            model="up/stream",
+            Target("up/stream", defaults, quirks),
             max_tokens=max_tokens,
-            defaults=defaults,
             system_prompt=system_prompt,
         )
     )
@@ -53,7 +60,7 @@ def edited(
 def test_unknown_fields_survive_byte_for_byte() -> None:
     odd = b'{ "a" : [1.10, 1e3, "\\u00e9", {"deep":null} ] }'
     body = b'{"x_odd":%b,"messages":[{"role":"user","content":"a"}],"model":"m"}' % odd
-    assert b'"x_odd":' + odd + b"," in upstream_body(parse(body), model="u")
+    assert b'"x_odd":' + odd + b"," in upstream_body(parse(body), Target("u"))
 
 
 def test_our_own_fields_go_and_the_model_is_the_providers() -> None:
@@ -65,7 +72,7 @@ def test_a_repeated_field_goes_out_once_as_it_was_understood() -> None:
     data = b'{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"a"}],"max_tokens":9}'
     request = parse(data)
     assert request.max_tokens == 9
-    assert upstream_body(request, model="u").count(b"max_tokens") == 1
+    assert upstream_body(request, Target("u")).count(b"max_tokens") == 1
 
 
 def test_streams_always_ask_for_usage_and_keep_other_options() -> None:
@@ -182,7 +189,7 @@ def conversations(draw: st.DrawFn) -> Conversation:
 def test_a_conversation_survives_the_way_to_a_provider_and_back(
     conversation: Conversation, stream: bool, n: int, max_tokens: int | None
 ) -> None:
-    body = build_upstream_body(conversation, model="m", stream=stream, n=n, max_tokens=max_tokens)
+    body = build_upstream_body(conversation, Target("m"), stream=stream, n=n, max_tokens=max_tokens)
     request = parse(body)
     assert request.conversation() == conversation
     assert (request.stream, request.include_usage) == (stream, stream)
@@ -190,7 +197,7 @@ def test_a_conversation_survives_the_way_to_a_provider_and_back(
 
 
 def built(*messages: Message) -> list[Json]:
-    body = json.loads(build_upstream_body(Conversation(messages=messages), model="m"))
+    body = json.loads(build_upstream_body(Conversation(messages=messages), Target("m")))
     return cast("list[Json]", body["messages"])
 
 
@@ -212,5 +219,5 @@ def test_images_of_tool_results_move_to_a_user_message_behind_the_results() -> N
 def test_reasoning_stays_behind_and_an_empty_list_of_tools_is_not_sent() -> None:
     sent = built(Message("assistant", (ReasoningPart("hm", "sig"), TextPart("Yes."))))
     assert sent == [{"role": "assistant", "content": "Yes."}]
-    body = build_upstream_body(Conversation(messages=()), model="m")
+    body = build_upstream_body(Conversation(messages=()), Target("m"))
     assert json.loads(body) == {"model": "m", "messages": []}

@@ -18,6 +18,7 @@ from tokenhouse.chat.events import (
     RedactedThought,
     RefusalDelta,
     TextDelta,
+    UsageSoFar,
     Whole,
 )
 from tokenhouse.chat.messages import (
@@ -89,6 +90,7 @@ __all__ = [
     "ToolChoice",
     "ToolReferencePart",
     "Usage",
+    "UsageSoFar",
     "Whole",
     "estimate_tokens",
 ]

@@ -1,8 +1,9 @@
 """An answer, step by step. Two lanes share one list of events.
 
 Translated: ``Opened``, deltas, ``ChoiceEnded`` per choice, ``Finished``. Lossless (client and upstream
-speak one dialect): ``Opened``, ``Passed`` frames (or one ``Whole``), ``Finished``. Nothing after
-``Finished``; a stream that ends without it was cut. Errors are exceptions, never events.
+speak one dialect): ``Opened``, ``Passed`` frames (or one ``Whole``), ``Finished``. In either,
+``UsageSoFar`` may stand behind what it counts. Nothing after ``Finished``; a stream that ends without it
+was cut. Errors are exceptions, never events.
 
 Events are structs, not dataclasses: one is made per frame, and a struct costs a fifth.
 """
@@ -120,6 +121,13 @@ class Whole(Struct, frozen=True, gc=False):
     finish_reason: str | None = None
 
 
+class UsageSoFar(Struct, frozen=True, gc=False):
+    """What the upstream says it has used for everything up to here, prompt and answer. Only some tell it
+    while they write; a stream that is cut is then charged by their count and not by a guess."""
+
+    usage: Usage
+
+
 class Finished(Struct, frozen=True, gc=False):
     """The proper end. ``usage`` as the upstream reported it, None when it reported none.
 
@@ -144,5 +152,6 @@ Event = (
     | ChoiceEnded
     | Passed
     | Whole
+    | UsageSoFar
     | Finished
 )

@@ -211,7 +211,8 @@ def _provider(reader: Reader, name: str, table: object, where: str) -> ProviderC
     upstream = reader.section(UpstreamConfig, table, where, name=name)
     if kind in ("openai", "anthropic"):
         if not upstream.base_url:
-            reader.wrong(f"{where}.base_url", "is missing: the address of the API")
+            if not upstream.service:
+                reader.wrong(f"{where}.base_url", "is missing: the address of the API")
         elif not _is_url(upstream.base_url, ("http", "https", "http+unix")):
             reader.wrong(f"{where}.base_url", "expected an address like https://host/v1")
     return upstream

@@ -241,10 +241,17 @@ class UpstreamConfig:
             choices=("openai", "anthropic", "engine", "scripted"),
         ),
     ] = "openai"
+    service: Annotated[
+        str,
+        Key(
+            'Which API it is, where it is a known one (reference/services.md), like "vllm" or "mistral": '
+            "its words and its address are known then. Default: told by base_url's host.",
+        ),
+    ] = ""
     base_url: Annotated[
         str,
         Key(
-            "The API's address, with or without its closing /v1.",
+            "The API's address, with or without its closing /v1. Default: the service's own.",
             shown='"http://127.0.0.1:9001/v1"',
         ),
     ] = ""

@@ -10,9 +10,11 @@ from tokenhouse.providers.engine import EngineProvider
 from tokenhouse.providers.engine_prompts import EngineModel
 from tokenhouse.providers.openai import OpenAIProvider
 from tokenhouse.providers.scripted import Scripted
+from tokenhouse.providers.services import SERVICES, Service, service_of
 from tokenhouse.providers.upstream import UpstreamSettings
 
 __all__ = [
+    "SERVICES",
     "AnthropicProvider",
     "Attempt",
     "Call",
@@ -21,6 +23,8 @@ __all__ = [
     "OpenAIProvider",
     "Provider",
     "Scripted",
+    "Service",
     "Sink",
     "UpstreamSettings",
+    "service_of",
 ]

@@ -13,6 +13,7 @@ from tokenhouse.chat import Dialect, Event, Opened, Sampling
 from tokenhouse.errors import TokenhouseError, UpstreamError
 from tokenhouse.providers.base import Call, Sink
 from tokenhouse.providers.failures import transport_failure
+from tokenhouse.providers.services import UNKNOWN, Service
 from tokenhouse.transport import Answer, Client, HeaderBlock, Limits, Origin, TransportError
 from tokenhouse.wire import NOTHING_ASKED, Asked
 
@@ -26,12 +27,13 @@ _MODELS_MOST: Final = 1000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamSettings:
     """``base_url`` with or without its closing ``/v1``. ``priced_words``: further request fields that
-    are refused because they can change the price."""
+    are refused because they can change the price. ``service``: which API it is, where that is known."""
 
     base_url: str
     api_key: str | None = None
     priced_words: tuple[str, ...] = ()
     limits: Limits | None = None
+    service: Service = UNKNOWN
 
 
 class ErrorReader(Protocol):
@@ -64,9 +66,11 @@ class Upstream:
         self._name = name
         self._client = client
         self._origin, base = Origin.parse(settings.base_url)
-        self._path = base.removesuffix("/v1").encode() + self.path
+        self._base = base.removesuffix("/v1").encode()
+        self._path = self._base + self.path
+        self._service = settings.service
         self._limits = settings.limits
-        self._priced = frozenset(settings.priced_words)
+        self._priced = frozenset((*settings.priced_words, *settings.service.priced_words))
 
     @property
     def name(self) -> str:

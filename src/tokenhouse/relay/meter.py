@@ -25,6 +25,7 @@ from tokenhouse.chat import (
     Source,
     TextDelta,
     Usage,
+    UsageSoFar,
     Whole,
     estimate_tokens,
 )
@@ -49,6 +50,8 @@ class Meter:
         "_prompt_guess",
         "_reported",
         "_request",
+        "_so_far",
+        "_so_far_deltas",
         "_told",
         "_untold",
         "accepted",
@@ -71,6 +74,8 @@ class Meter:
         self._opened = Opened()
         self._prompt_guess: tuple[int, Source] | None = None
         self._reported: Usage | None = None
+        self._so_far: Usage | None = None
+        self._so_far_deltas = 0
         self.answer_tokens_max = answer_tokens_max
         self._deltas_max = answer_tokens_max + 4 * request.n
         self.accepted = False
@@ -95,6 +100,10 @@ class Meter:
                 assert isinstance(event, TextDelta)
                 content = True
                 self._delta(event.text, event.tokens)
+            elif kind is UsageSoFar:
+                assert isinstance(event, UsageSoFar)
+                self._so_far = event.usage
+                self._so_far_deltas = self._deltas
             else:
                 content = self._see_rare(event) or content
         if content:
@@ -124,7 +133,7 @@ class Meter:
             case Finished():
                 self._reported = event.usage
                 self.finished = True
-            case TextDelta() | Passed() | RedactedThought():
+            case TextDelta() | Passed() | RedactedThought() | UsageSoFar():
                 pass  # what is sealed can't be counted: the provider's report has it
         return True
 
@@ -148,6 +157,8 @@ class Meter:
         if self._reported is not None:
             images = self._request.sizes.images
             return structs.replace(self._reported, images=images) if images else self._reported
+        if self._so_far is not None:
+            return self._told_so_far(self._so_far)
         prompt, prompt_source = self.prompt()
         answer, answer_source = self._answer()
         cache_read, cache_write = self._opened.cache_read, self._opened.cache_write
@@ -163,6 +174,8 @@ class Meter:
 
     def usage_so_far(self) -> Usage:
         """Cheap, and never more than was delivered: for the notes of a running stream."""
+        if self._so_far is not None:
+            return self._told_so_far(self._so_far)
         prompt, prompt_source = self.prompt()
         tokens = max(self._told, self._deltas)
         cache_read, cache_write = self._opened.cache_read, self._opened.cache_write
@@ -175,9 +188,22 @@ class Meter:
             answer_source="estimated" if self._untold else "counted",
         )
 
+    def _told_so_far(self, told: Usage) -> Usage:
+        """What the upstream last said, and a token for each delta that came after that."""
+        since = self._deltas - self._so_far_deltas
+        output = min(told.output + since, max(0, self.answer_tokens_max - told.reasoning))
+        return structs.replace(
+            told,
+            output=output,
+            images=self._request.sizes.images,
+            answer_source="estimated" if since else "reported",
+        )
+
     def prompt(self) -> tuple[int, Source]:
         """The prompt's tokens before anything is reported: as the provider counted it when it opened,
         else by the model's tokenizer, else estimated."""
+        if self._so_far is not None:
+            return self._so_far.prompt_tokens, "reported"
         if self._opened.prompt_tokens is not None:
             return self._opened.prompt_tokens, "counted"
         if self._prompt_guess is None:

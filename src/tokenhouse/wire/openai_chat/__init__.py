@@ -8,18 +8,27 @@ from tokenhouse.wire.openai_chat.carried import left_out
 from tokenhouse.wire.openai_chat.encode import StreamEncoder, WholeEncoder
 from tokenhouse.wire.openai_chat.errors import in_band_error, upstream_error
 from tokenhouse.wire.openai_chat.priced import PRICED, priced_words
+from tokenhouse.wire.openai_chat.quirks import PLAIN, Quirks, Target
 from tokenhouse.wire.openai_chat.request import ChatRequest, parse
 from tokenhouse.wire.openai_chat.shapes import ChatBody
 from tokenhouse.wire.openai_chat.stream import PassingReader, TranslatingReader
-from tokenhouse.wire.openai_chat.upstream import build_upstream_body, upstream_body
+from tokenhouse.wire.openai_chat.upstream import (
+    build_upstream_body,
+    read_count,
+    tokenize_body,
+    upstream_body,
+)
 from tokenhouse.wire.openai_chat.whole import pass_whole, translate_whole
 
 __all__ = [
+    "PLAIN",
     "PRICED",
     "ChatBody",
     "ChatRequest",
     "PassingReader",
+    "Quirks",
     "StreamEncoder",
+    "Target",
     "TranslatingReader",
     "WholeEncoder",
     "build_upstream_body",
@@ -28,6 +37,8 @@ __all__ = [
     "parse",
     "pass_whole",
     "priced_words",
+    "read_count",
+    "tokenize_body",
     "translate_whole",
     "upstream_body",
     "upstream_error",

@@ -21,6 +21,7 @@ from tokenhouse.chat import (
     RefusalDelta,
     TextDelta,
     Usage,
+    UsageSoFar,
     Whole,
 )
 from tokenhouse.errors import TokenhouseError
@@ -109,7 +110,7 @@ class StreamEncoder:
                 raise TypeError("a whole answer can't be sent as a stream")
             case Finished():
                 self._raw_usage = event.raw
-            case Opened() | Passed() | TextDelta():
+            case Opened() | Passed() | TextDelta() | UsageSoFar():
                 pass
         return b""
 
@@ -249,7 +250,7 @@ class WholeEncoder:
                 self._choice(event.choice).finish = event.reason
             case Passed():
                 raise TypeError("a stream's frame can't stand in a whole answer")
-            case Opened():
+            case Opened() | UsageSoFar():
                 pass
 
     def closing(self, usage: Usage, cost: int | None) -> bytes:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from tokenhouse.chat import Event, Finished, Passed, TextDelta
+from tokenhouse.chat import Event, Finished, Passed, TextDelta, Usage, UsageSoFar
 from tokenhouse.wire import sse
 from tokenhouse.wire.asked import NOTHING_ASKED, Asked
 from tokenhouse.wire.body import RawFields
@@ -35,19 +35,25 @@ from tokenhouse.wire.reading import StreamReader
 
 _DONE: Final = b"[DONE]"
 _NULL_USAGE: Final = b',"usage":null}'
+_USAGE: Final = b',"usage":{'
 _ENCODER: Final = msgspec.json.Encoder()
 _FAILED: Final = ("error", "abort")
 _NONE: Final = ()
 
 
 class ChatStreamReader(StreamReader):
-    """What both lanes share: frames, usage and errors."""
+    """What both lanes share: frames, usage and errors.
 
-    __slots__ = ("_usage",)
+    ``_running``: the provider tells its usage in every frame; ``_top``: the highest choice seen.
+    """
+
+    __slots__ = ("_running", "_top", "_usage")
 
     def __init__(self, public_model: str, upstream_model: str, limit_bytes: int) -> None:
         super().__init__(public_model, upstream_model, limit_bytes)
         self._usage = b""
+        self._running = False
+        self._top = -1
 
     def _read(self, data: bytes, events: list[Event]) -> None:
         for _, payload in self._sse.feed(data):
@@ -62,6 +68,13 @@ class ChatStreamReader(StreamReader):
         self.done = True
         usage = read_usage(self._usage) if self._usage else None
         events.append(Finished(usage, self._usage or None))
+
+    def _so_far(self, raw: bytes, usage: Usage | None, events: list[Event]) -> None:
+        """A frame's own usage. Of several choices some providers count each for itself: then it says
+        nothing of the whole."""
+        self._usage = raw
+        if usage is not None and self._top <= 0:
+            events.append(UsageSoFar(usage))
 
     def _raise_in_band(self, error: msgspec.Raw) -> None:
         raw = told(error)
@@ -84,7 +97,6 @@ class PassingReader(ChatStreamReader):
         "_model",
         "_new_head",
         "_plain",
-        "_top",
     )
 
     def __init__(
@@ -105,14 +117,20 @@ class PassingReader(ChatStreamReader):
         self._new_head = b""
         self._plain = PlainFrames()
         self._ended = 0
-        self._top = -1
 
     def _frame(self, payload: bytes, events: list[Event]) -> None:
         passed = self._plain.passed(payload)
         if passed is not None:
             events.append(passed)
-        else:
-            self._other_frame(payload, events)
+            return
+        if self._running:
+            frame, raw, usage = without_usage(payload)
+            passed = None if usage is None else self._plain.passed(frame)
+            if passed is not None:
+                events.append(passed)
+                self._so_far(raw, usage, events)
+                return
+        self._other_frame(payload, events)
 
     def _other_frame(self, payload: bytes, events: list[Event]) -> None:
         """Any frame, taken apart by its types."""
@@ -132,7 +150,13 @@ class PassingReader(ChatStreamReader):
                 self._usage = usage
                 if not piece.choices:
                     return
+                self._running = True
         text, content, finish = self._read_choices(piece)
+        so_far = usage if self._running and usage != b"null" else b""
+        if so_far:
+            stripped, raw, _ = without_usage(payload)
+            if raw:
+                payload, usage = stripped, b""
         frame = self._fast(payload, usage)
         if not frame:
             frame = self._slow(payload)
@@ -144,6 +168,8 @@ class PassingReader(ChatStreamReader):
                 keep_null_usage=self._include_usage,
             )
         events.append(Passed(frame, text, content, finish))
+        if so_far:
+            self._so_far(so_far, read_usage(so_far), events)
 
     def _read_choices(self, piece: Piece) -> tuple[str, bool, str | None]:
         """→ (output text, whether it carries content or an end, the finish reason)"""
@@ -255,15 +281,27 @@ class TranslatingReader(ChatStreamReader):
 
     def _frame(self, payload: bytes, events: list[Event]) -> None:
         text = self._plain.text(payload)
+        raw, usage = b"", None
+        if text is None and self._running:
+            frame, raw, usage = without_usage(payload)
+            text = None if usage is None else self._plain.text(frame)
         if text is not None:
             if text:
                 events.append(TextDelta(text))
+            if raw:
+                self._so_far(raw, usage, events)
             return
         piece = decode_piece(payload)
         self._raise_in_band(piece.error)
-        self._usage = told(piece.usage) or self._usage
+        raw = told(piece.usage)
+        self._usage = raw or self._usage
         for choice in piece.choices or ():
+            self._top = max(self._top, choice.index)
             self._choice(choice).take(choice, events)
+        if raw and piece.choices:
+            self._running = True
+            self._so_far(raw, read_usage(raw), events)
+            payload = without_usage(payload)[0]
         self._plain.learn(payload, piece)
 
     def _finish(self, events: list[Event]) -> None:
@@ -279,6 +317,20 @@ class TranslatingReader(ChatStreamReader):
 
     def _complete(self) -> bool:
         return bool(self._choices) and all(choice.ended for choice in self._choices.values())
+
+
+def without_usage(payload: bytes) -> tuple[bytes, bytes, Usage | None]:
+    """A frame whose last field is ``usage`` → (the frame without it, that object's JSON, what it says);
+    any other → (the frame, nothing, None). In a string of JSON those quotes would be escaped; were it
+    nested, too many brackets would be left for one object.
+    """
+    cut = payload.rfind(_USAGE)
+    if cut >= 0:
+        raw = payload[cut + len(_USAGE) - 1 : -1]
+        usage = read_usage(raw)
+        if usage is not None:
+            return payload[:cut] + b"}", raw, usage
+    return payload, b"", None
 
 
 def id_stem(answer_id: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from tokenhouse.chat import Conversation, Request, Sampling, Tool
 from tokenhouse.wire.body import NULL, RawFields
+from tokenhouse.wire.openai_chat.quirks import PLAIN, Quirks, Target
 from tokenhouse.wire.openai_chat.request import parsed_of
 from tokenhouse.wire.openai_chat.turns import Json, turns_of
 from tokenhouse.wire.tool_ids import OPENAI_NAME_MOST, safe_name, style_of
@@ -23,26 +23,26 @@ _OPTIONS: Final = msgspec.json.Decoder(RawFields | None)
 
 def upstream_body(
     request: Request,
+    target: Target,
     *,
-    model: str,
     max_tokens: int | None = None,
-    defaults: Mapping[str, float] | None = None,
     system_prompt: str | None = None,
 ) -> bytes:
     """The lossless lane: the client's top level as raw values, edited, encoded again.
 
     Out go ``key``, ``model_id`` and ``streaming``; in come the provider's ``model``, usage on streams,
-    ``max_tokens`` when given (in the field that the client used), ``defaults`` for what it left out
-    and ``system_prompt`` when it sent no system message.
+    ``max_tokens`` when given (in the field that the client used), the model's defaults for what it left
+    out and ``system_prompt`` when it sent no system message; then the provider's quirks.
     """
+    quirks, defaults = target.quirks, target.defaults
     raw: RawFields = parsed_of(request).raw.copy()
     raw.pop("key", None)
     raw.pop("model_id", None)
     raw.pop("streaming", None)
-    raw["model"] = msgspec.Raw(_ENCODER.encode(model))
+    raw["model"] = msgspec.Raw(_ENCODER.encode(target.model))
     if request.stream:
         raw["stream"] = _TRUE
-        raw["stream_options"] = _with_usage(raw.get("stream_options"))
+        raw["stream_options"] = _with_usage(raw.get("stream_options"), quirks)
     elif "stream" in raw:
         raw["stream"] = _FALSE
     if max_tokens is not None:
@@ -55,26 +55,27 @@ def upstream_body(
         first = _ENCODER.encode({"role": "system", "content": system_prompt})
         rest = bytes(raw["messages"]).lstrip()[1:]
         raw["messages"] = msgspec.Raw(b"[" + first + b"," + rest)
+    if quirks is not PLAIN:
+        quirks.apply(raw)
     return _ENCODER.encode(raw)
 
 
 def build_upstream_body(
     conversation: Conversation,
+    target: Target,
     *,
-    model: str,
     stream: bool = False,
     max_tokens: int | None = None,
     n: int = 1,
-    defaults: Mapping[str, float] | None = None,
 ) -> bytes:
     """A conversation of another dialect as a chat-completions body. Reasoning stays behind, so do
     cache marks; deferred tools become plain ones. CallerError 400 for what chat completions can't say.
     """
-    messages = turns_of(conversation.messages, style_of(model))
-    body: Json = {"model": model, "messages": messages}
+    messages = turns_of(conversation.messages, style_of(target.model))
+    body: Json = {"model": target.model, "messages": messages}
     if stream:
         body["stream"] = True
-        body["stream_options"] = _WITH_USAGE
+        body["stream_options"] = target.quirks.stream_options
     if max_tokens is not None:
         body["max_tokens"] = max_tokens
     if n != 1:
@@ -88,18 +89,54 @@ def build_upstream_body(
     if conversation.continue_last:
         body["continue_final_message"] = True
         body["add_generation_prompt"] = False
-    if defaults:
-        for name, value in defaults.items():
+    if target.defaults:
+        for name, value in target.defaults.items():
             body.setdefault(name, value)
+    target.quirks.apply(body)
     return _ENCODER.encode(body)
 
 
-def _with_usage(options: msgspec.Raw | None) -> msgspec.Raw:
+def tokenize_body(body: bytes) -> bytes:
+    """What of a request vLLM's ``/tokenize`` must know to count its prompt as it would be run."""
+    fields = _FIELDS.decode(body)
+    asked = {name: fields[name] for name in _TOKENIZED if name in fields}
+    asked.setdefault("add_generation_prompt", _TRUE)
+    return _ENCODER.encode(asked)
+
+
+def read_count(body: bytes) -> int | None:
+    """The tokens that ``/tokenize`` (``count``) or ``/input_tokens`` told; None for anything else."""
+    try:
+        told = _COUNT.decode(body)
+    except (ValueError, RecursionError):
+        return None
+    return told.input_tokens if told.count is None else told.count
+
+
+class _Count(msgspec.Struct):
+    count: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    input_tokens: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+_FIELDS: Final = msgspec.json.Decoder(RawFields)
+_COUNT: Final = msgspec.json.Decoder(_Count)
+_TOKENIZED: Final = (
+    "model",
+    "messages",
+    "tools",
+    "chat_template_kwargs",
+    "add_generation_prompt",
+    "continue_final_message",
+)
+
+
+def _with_usage(options: msgspec.Raw | None, quirks: Quirks) -> msgspec.Raw:
     """The client's stream options, with usage on: the house always wants to know."""
-    if options is None:
+    if options is None and not quirks.running_usage:
         return _WITH_USAGE
-    fields = _OPTIONS.decode(options) or {}
-    fields["include_usage"] = _TRUE
+    fields = {} if options is None else _OPTIONS.decode(options) or {}
+    for name in quirks.stream_options:
+        fields[name] = _TRUE
     return msgspec.Raw(_ENCODER.encode(fields))
 
 
