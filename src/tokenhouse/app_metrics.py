@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from tokenhouse.api import Reading
+from tokenhouse.engine import Engine
 from tokenhouse.errors import TokenhouseError
+from tokenhouse.providers import EngineProvider
 from tokenhouse.routing import Health
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ async def readings(house: House) -> Iterable[Reading]:
     return (
         *(Reading(name, name.replace("_", " "), value, {}) for name, value in _plain(house)),
         *_resting(house.relay.health),
+        *_engines(house),
         *_writer(house),
         *await _holds(house),
     )
@@ -49,6 +52,44 @@ def _resting(health: Health) -> Iterator[Reading]:
             1,
             {"provider": provider, "upstream_model": upstream_model},
         )
+
+
+def _engines(house: House) -> Iterator[Reading]:
+    budget = house.providing.budget
+    counts = budget.counts
+    plain: Mapping[str, tuple[str, float]] = {
+        "tokenhouse_engine_memory_taken_bytes": (
+            "Memory that loaded models are counted with",
+            budget.taken,
+        ),
+        "tokenhouse_engine_loads_total": ("Models loaded", counts.loads),
+        "tokenhouse_engine_unloads_total": ("Models unloaded: idle, or for others", counts.unloads),
+        "tokenhouse_engine_crashes_total": ("Engine processes that ended alone", counts.crashes),
+    }
+    for name, (words, value) in plain.items():
+        yield Reading(name, words, value, {})
+    if budget.limit is not None:
+        words = "Memory that loaded models may take together"
+        yield Reading("tokenhouse_engine_memory_limit_bytes", words, budget.limit, {})
+    for provider in house.relay.providers.values():
+        if isinstance(provider, EngineProvider):
+            for name, engine in provider.engines.items():
+                yield from _engine(engine, {"provider": provider.name, "upstream_model": name})
+
+
+def _engine(engine: Engine, labels: Mapping[str, str]) -> Iterator[Reading]:
+    pool = engine.pool
+    said: Mapping[str, tuple[str, float]] = {
+        "tokenhouse_engine_loaded": ("1 while it answers", engine.state == "ready"),
+        "tokenhouse_engine_resident_bytes": (
+            "Memory of its process, mapped weights left out",
+            engine.resident,
+        ),
+        "tokenhouse_engine_running": ("Requests it works on", 0 if pool is None else pool.running),
+        "tokenhouse_engine_queue": ("Requests that wait", 0 if pool is None else pool.queued),
+    }
+    for name, (words, value) in said.items():
+        yield Reading(name, words, value, labels)
 
 
 def _writer(house: House) -> Iterator[Reading]:

@@ -17,9 +17,11 @@ from tokenhouse.config import (
     ProviderConfig,
     ScriptedProviderConfig,
     UpstreamConfig,
+    tuned,
 )
 from tokenhouse.engine import (
     FORMATS,
+    Budget,
     Encoder,
     Engine,
     EngineError,
@@ -56,6 +58,7 @@ from tokenhouse.transport import Client, Limits, Proxies, Proxy
 log = logging.getLogger("tokenhouse")
 
 ENGINE_COMMAND = "pip install 'tokenhouse[engine]'"
+_WITH_AN_OWN_SERVER = ("tiktoken", "llguidance", "httpx2")
 _ENGINE_PACKAGES = ("xllamacpp", "tiktoken", "llguidance")
 
 
@@ -63,19 +66,21 @@ _ENGINE_PACKAGES = ("xllamacpp", "tiktoken", "llguidance")
 class Providing:
     """The providers of a house, the clients to close after them, and counters by tokenizer name.
 
-    ``engine_missing``: an engine is configured but its packages are not installed.
+    ``budget``: the memory of all its engines. ``engine_missing``: an engine is configured but its
+    packages are not installed.
     """
 
     providers: dict[str, Provider] = field(default_factory=dict[str, Provider])
     clients: list[Client] = field(default_factory=list[Client])
     counters: dict[str, TokenCounter] = field(default_factory=dict[str, TokenCounter])
     eager: list[Engine] = field(default_factory=list[Engine])
+    budget: Budget = field(default_factory=Budget)
     engine_missing: bool = False
 
 
 def make_providers(config: Config, catalogue: Catalogue) -> Providing:
     """Every provider of ``config``. HouseError names what can't be built and the mend."""
-    providing = Providing()
+    providing = Providing(budget=Budget(config.engine.memory or None))
     for settings in config.providers:
         providing.providers[settings.name] = _make(settings, config, catalogue, providing)
     for name in {model.tokenizer for model in catalogue.models if model.price is not None}:
@@ -158,18 +163,25 @@ def _engine(
     providing.clients.append(client)
     models: dict[str, EngineModel] = {}
     failures: dict[str, str] = {}
-    missing = [name for name in _ENGINE_PACKAGES if importlib.util.find_spec(name) is None]
+    own = config.data_dir / Path(settings.llama_server_binary).expanduser()
+    binary = own if settings.llama_server_binary else None
+    needed = _ENGINE_PACKAGES if binary is None else _WITH_AN_OWN_SERVER
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     for model, upstream_model in _models_of(settings.name, catalogue):
         if missing:
             providing.engine_missing = True
             failures[upstream_model] = f"the engine is not installed: run {ENGINE_COMMAND}"
             continue
-        made = _engine_model(model, settings, Path(config.engine.weights_dir), providing)
+        weights_dir = Path(config.engine.weights_dir)
+        made = _engine_model(model, (tuned(settings, model.engine), binary), weights_dir, providing)
         if isinstance(made, EngineModel):
             models[upstream_model] = made
         else:
             failures[upstream_model] = made
-    return EngineProvider(settings.name, models, client=client, failures=failures)
+    wait_s = settings.load_wait_s
+    return EngineProvider(
+        settings.name, models, client=client, failures=failures, load_wait_s=wait_s
+    )
 
 
 def _models_of(provider: str, catalogue: Catalogue) -> list[tuple[Model, str]]:
@@ -182,9 +194,14 @@ def _models_of(provider: str, catalogue: Catalogue) -> list[tuple[Model, str]]:
 
 
 def _engine_model(
-    model: Model, settings: EngineProviderConfig, weights_dir: Path, providing: Providing
+    model: Model,
+    run_by: tuple[EngineProviderConfig, Path | None],
+    weights_dir: Path,
+    providing: Providing,
 ) -> EngineModel | str:
-    """The model's engine (cold) and encoder, or why it can't run here."""
+    """The model's engine (cold) and encoder, or why it can't run here. ``run_by``: its settings, and the
+    llama-server to run it with, if any."""
+    settings, binary = run_by
     shipped = model.weights == STARTER
     weights = starter.weights_path() if shipped else None
     weights = weights or find_weights(weights_dir, model.weights, model.id)
@@ -214,10 +231,16 @@ def _engine_model(
             threads=settings.threads or None,
             n_batch=settings.batch,
             gpu_layers=settings.gpu_layers,
+            kv=settings.kv,
             cache_ram_mib=settings.cache >> 20,
+            queue_limit=settings.queue,
             load_timeout_s=settings.start_timeout_s,
+            unload_after_s=settings.unload_after_s,
+            binary=binary,
         ),
+        budget=providing.budget,
     )
+    engine.look()
     if shipped:
         providing.eager.append(engine)
     if isinstance(words, OwnTemplate):

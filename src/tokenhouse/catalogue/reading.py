@@ -13,6 +13,7 @@ from tokenhouse.catalogue.values import FREE_VARIANT, STARTER, HubSource, Model,
 from tokenhouse.chat import Sampling
 from tokenhouse.config import (
     DefaultsRow,
+    EngineRow,
     HubRow,
     ModelRow,
     PlanRow,
@@ -128,6 +129,7 @@ def _model(reader: Reader, row: ModelRow, where: str, *, providers: Sequence[str
         system_prompt=row.system_prompt or None,
         weights=row.weights or None,
         hub=_hub(reader, row, where),
+        engine=_engine(reader, row, where),
         price=read_price(reader, row, where),
         routes=_routes(reader, row, where, providers=providers),
     )
@@ -165,6 +167,10 @@ def _hub(reader: Reader, row: ModelRow, where: str) -> HubSource | None:
         projector=written.projector or None,
         sha256=MappingProxyType(hashes),
     )
+
+
+def _engine(reader: Reader, row: ModelRow, where: str) -> EngineRow:
+    return reader.section(EngineRow, row.engine or {}, f"{where}.engine")
 
 
 def _routes(

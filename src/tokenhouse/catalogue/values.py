@@ -9,6 +9,7 @@ from datetime import date
 from typing import cast
 
 from tokenhouse.chat import Sampling
+from tokenhouse.config import EngineRow
 
 STARTER = "starter"
 """In ``tokenizer``, ``weights`` and ``system_prompt``: the one that ships in the wheel."""
@@ -130,7 +131,7 @@ class Model:
 
     ``price`` None: listed, not offered. ``tokenizer``, ``weights``: None where there is none;
     ``system_prompt`` is the template with {site}, {url} and {models}. ``defaults`` apply where the
-    client says nothing.
+    client says nothing. ``engine``: how an engine runs it where that differs from its provider.
     """
 
     id: str
@@ -153,6 +154,7 @@ class Model:
     system_prompt: str | None = None
     weights: str | None = None
     hub: HubSource | None = None
+    engine: EngineRow = field(default_factory=EngineRow)
     price: Price | None = None
     routes: tuple[Route, ...] = ()
     shipped: bool = False

@@ -9,12 +9,14 @@ from tokenhouse.config.fields import ConfigError, Reader, Secret, did_you_mean
 from tokenhouse.config.load import Config, Network, load
 from tokenhouse.config.rows import (
     DefaultsRow,
+    EngineRow,
     HubRow,
     ModelRow,
     PlanRow,
     PriceRow,
     RouteRow,
     TierRow,
+    tuned,
 )
 from tokenhouse.config.sections import (
     CatalogueConfig,
@@ -38,8 +40,9 @@ __all__ = [
     "DefaultsRow",
     "EngineConfig",
     "EngineProviderConfig",
-    "HubRow",
+    "EngineRow",
     "Entry",
+    "HubRow",
     "MailConfig",
     "ModelRow",
     "Network",
@@ -60,4 +63,5 @@ __all__ = [
     "did_you_mean",
     "load",
     "reference",
+    "tuned",
 ]

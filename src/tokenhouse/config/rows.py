@@ -6,11 +6,12 @@ They are read by the catalogue, which gives them their meaning.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Annotated, Final
 
 from tokenhouse.config.fields import Key
+from tokenhouse.config.sections import KV_FORMS, EngineProviderConfig, KvForm
 
 SOME: Final = (1, None)
 _PER_MILLION: Final = "USD per 1M tokens"
@@ -84,6 +85,14 @@ class ModelRow:
             shown='{ repo = "owner/repository-GGUF" }',
         ),
     ] = None
+    engine: Annotated[
+        Mapping[str, object] | None,
+        Key(
+            "How an engine runs it, where that differs from its provider's settings.",
+            form="table",
+            shown="{ context = 32768, slots = 8 }",
+        ),
+    ] = None
     price: Annotated[
         Mapping[str, object] | None,
         Key(
@@ -119,6 +128,56 @@ class HubRow:
             shown='{ "FILE.gguf" = "64 hexadecimal digits" }',
         ),
     ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRow:
+    """``models.engine``: keys of ``[providers.NAME]`` of kind engine, for this model alone. What is left
+    out is as the provider says."""
+
+    threads: Annotated[
+        int | None,
+        Key("CPU threads; 0: all cores but one.", form="whole number", within=(0, 1024)),
+    ] = None
+    slots: Annotated[
+        int | None,
+        Key("Answers written at the same time.", form="whole number", within=(1, 256)),
+    ] = None
+    context: Annotated[
+        int | None,
+        Key(
+            "Tokens of context that all slots share; 0: the context_length.",
+            form="whole number",
+            within=(0, 100_000_000),
+        ),
+    ] = None
+    gpu_layers: Annotated[
+        int | None,
+        Key("Layers on the GPU; -1: all of them.", form="whole number", within=(-1, 10_000)),
+    ] = None
+    batch: Annotated[
+        int | None, Key("Prompt tokens per step.", form="whole number", within=(1, 65536))
+    ] = None
+    cache: Annotated[
+        int | None,
+        Key("Memory for the prompts of earlier requests.", form="size", shown='"256MiB"'),
+    ] = None
+    kv: Annotated[
+        KvForm | None,
+        Key("How the context is kept.", form="text", choices=KV_FORMS, shown='"q8_0"'),
+    ] = None
+    queue: Annotated[
+        int | None, Key("Requests that may wait.", form="whole number", within=(1, 65536))
+    ] = None
+    unload_after_s: Annotated[
+        float | None, Key("Unused this long, it is unloaded; 0: never.", form="number")
+    ] = None
+
+
+def tuned(settings: EngineProviderConfig, row: EngineRow) -> EngineProviderConfig:
+    """The settings of a provider as they are for one model."""
+    said = {field.name: getattr(row, field.name) for field in fields(EngineRow)}
+    return replace(settings, **{key: value for key, value in said.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,12 @@ LogFormat = Literal["text", "json"]
 Durability = Literal["process", "power"]
 SignUp = Literal["closed", "open"]
 ProviderKind = Literal["openai", "anthropic", "engine", "scripted"]
+KvForm = Literal["f16", "q8_0", "q4_0"]
 Failure = Literal["", "refuse", "stall", "error", "cut", "error_in_stream"]
 
 PORTS = (0, 65535)
 SOME = (1, None)
+KV_FORMS: tuple[KvForm, ...] = ("f16", "q8_0", "q4_0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +204,14 @@ class EngineConfig:
     """``[engine]``: what all engine processes of this house share. ``weights_dir`` and ``hub`` are
     resolved."""
 
+    memory: Annotated[
+        int,
+        Key(
+            "Memory that all loaded models may take together; on a GPU, name what it has. 0: nine "
+            "tenths of this machine's.",
+            form="size",
+        ),
+    ] = 0
     weights_dir: Annotated[
         str, Key("Where weights lie. Default: in the data directory.", shown='"weights"')
     ] = ""
@@ -288,7 +298,9 @@ class EngineProviderConfig:
 
     name: str
     kind: Annotated[ProviderKind, Key("engine.", choices=("engine",))] = "engine"
-    threads: Annotated[int, Key("CPU threads per model; 0: one per core.", within=(0, 1024))] = 0
+    threads: Annotated[
+        int, Key("CPU threads per model; 0: all cores but one.", within=(0, 1024))
+    ] = 0
     slots: Annotated[
         int, Key("Answers that one model writes at the same time.", within=(1, 256))
     ] = 4
@@ -308,6 +320,31 @@ class EngineProviderConfig:
     cache: Annotated[
         int, Key("Memory for the prompts of earlier requests.", form="size", shown='"256MiB"')
     ] = 256 * 2**20
+    kv: Annotated[
+        KvForm,
+        Key(
+            "How the context is kept: q8_0 takes half of f16's memory, q4_0 a quarter, at some loss.",
+            choices=KV_FORMS,
+        ),
+    ] = "f16"
+    queue: Annotated[
+        int,
+        Key("Requests that may wait for one model; accounts take turns.", within=(1, 65536)),
+    ] = 256
+    unload_after_s: Annotated[
+        float,
+        Key("A model unused this long is unloaded; 0: it stays while there is room."),
+    ] = 900.0
+    load_wait_s: Annotated[
+        float, Key("How long a request waits for its model to be loaded.", within=SOME)
+    ] = 300.0
+    llama_server_binary: Annotated[
+        str,
+        Key(
+            "A llama-server that you built (for a GPU, say), run instead of the installed wheel. "
+            "Relative to the data directory."
+        ),
+    ] = ""
     start_timeout_s: Annotated[
         float, Key("How long loading the weights may take.", within=SOME)
     ] = 600.0

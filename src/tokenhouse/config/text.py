@@ -14,6 +14,7 @@ from typing import Final
 from tokenhouse.config.fields import Declared, declared, toml
 from tokenhouse.config.rows import (
     DefaultsRow,
+    EngineRow,
     HubRow,
     ModelRow,
     PlanRow,
@@ -105,6 +106,7 @@ _PARTS: Final = (
         example=True,
     ),
     _Part("", "models.hub", HubRow, "", inside=True),
+    _Part("", "models.engine", EngineRow, "", inside=True),
     _Part("", "models.price", PriceRow, "", inside=True),
     _Part("", "models.price.tiers", TierRow, "", inside=True),
     _Part("", "models.routes", RouteRow, "", inside=True),

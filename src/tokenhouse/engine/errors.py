@@ -75,10 +75,11 @@ class LoadFailed(EngineError):
 
 
 class BinaryRefused(LoadFailed):
-    """The house's own llama-server can't be used; the reason names the key and the path."""
+    """The llama-server that was named can't be used. The reason names the key and the program, not its
+    directory: callers may read it."""
 
     def __init__(self, path: Path, what: str, mend: str) -> None:
-        super().__init__(f"llama_server_binary = {str(path)!r} {what}", mend)
+        super().__init__(f"llama_server_binary ({path.name}) {what}", mend)
 
 
 class PullError(EngineError):

@@ -18,6 +18,7 @@ from .gguf import GgufHeader, read_header
 from .life import get_ready, load_of, spawn
 from .measure import Measured, measure
 from .memory import bytes_available, bytes_of_process
+from .own_server import check_path
 from .patience import Patience, restart_pause_s
 from .private import SOCKET, private_directory
 from .settings import EngineSettings, ModelSpec
@@ -142,9 +143,11 @@ class Engine:
         return self._patience.over(self._failure, self._available)
 
     def look(self) -> None:
-        """Read the header and see whether the model could ever be loaded here: one that couldn't is
-        failed from the start, so that nobody offers it."""
+        """See whether the model could ever be loaded here (blocking): one that couldn't is failed from
+        the start, so that nobody offers it."""
         try:
+            if self.settings.binary is not None:
+                check_path(self.settings.binary)
             self._measure(read_header(self.spec.weights))
         except EngineError as error:
             self._state, self._failure = "failed", error
