@@ -73,8 +73,8 @@ def _engines(house: House) -> Iterator[Reading]:
         yield Reading("tokenhouse_engine_memory_limit_bytes", words, budget.limit, {})
     for provider in house.relay.providers.values():
         if isinstance(provider, EngineProvider):
-            for name, model in provider.models.items():
-                yield from _engine(model.engine, {"provider": provider.name, "upstream_model": name})
+            for name, engine in provider.engines.items():
+                yield from _engine(engine, {"provider": provider.name, "upstream_model": name})
 
 
 def _engine(engine: Engine, labels: Mapping[str, str]) -> Iterator[Reading]:
