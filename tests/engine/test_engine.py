@@ -14,23 +14,23 @@ from tests.engine.conftest import Starter
 from tests.engine.support import ask, end_of, get, metric, stream, text_of, until
 from tests.engine.tiny import Shape, write_gguf
 from tokenhouse.engine import (
+    AnswerForm,
     ArgumentsDelta,
+    CallForm,
     CallStart,
     Completion,
+    Constraint,
     ContextTooLong,
     Done,
     Engine,
     EngineDown,
+    Grammars,
     Piece,
     Progress,
     RequestRefused,
     Sampling,
     Tekken,
     ToolCallReader,
-    ToolSpec,
-    allowed_calls,
-    forced_calls,
-    json_schema,
 )
 
 NO_EOS = {2: -100.0}
@@ -277,24 +277,23 @@ async def test_a_schema_shapes_the_answer(engine: Engine, tekken: Tekken) -> Non
         "required": ["n", "ok"],
         "additionalProperties": False,
     }
-    asked = Completion(
-        prompt(tekken, "JSON"), 100, Sampling(seed=1), constraint=json_schema(schema)
-    )
+    constraint = shaped(AnswerForm(json.dumps(schema).encode()))
+    asked = Completion(prompt(tekken, "JSON"), 100, Sampling(seed=1), constraint=constraint)
     chunks = await ask(engine, asked)
     value = json.loads(text_of(chunks))
     assert set(value) == {"n", "ok"}
     assert end_of(chunks).stop_type == "eos"
 
 
-TOOL = ToolSpec(
+TOOL = CallForm(
     "get_weather",
-    {
-        "type": "object",
-        "properties": {"city": {"type": "string", "maxLength": 8}, "unit": {"enum": ["c", "f"]}},
-        "required": ["city", "unit"],
-        "additionalProperties": False,
-    },
+    b'{"type": "object", "properties": {"city": {"type": "string", "maxLength": 8}, '
+    b'"unit": {"enum": ["c", "f"]}}, "required": ["city", "unit"], "additionalProperties": false}',
 )
+
+
+def shaped(form: AnswerForm) -> Constraint:
+    return Grammars().compile(form)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -303,7 +302,7 @@ async def test_a_forced_call_is_a_call_from_its_first_token(
 ) -> None:
     asked = Completion(
         prompt(tekken, "Weather?"), 300, Sampling(seed=seed),
-        constraint=forced_calls([TOOL], parallel=False),
+        constraint=shaped(AnswerForm(None, (TOOL,), must_call=True, parallel=False)),
     )  # fmt: skip
     reader = ToolCallReader(lambda: "abcdefghi")
     chunks = await ask(engine, asked)
@@ -318,7 +317,8 @@ async def test_a_forced_call_is_a_call_from_its_first_token(
 
 async def test_an_allowed_call_may_come_after_text(engine: Engine, tekken: Tekken) -> None:
     sampling = Sampling(seed=1, logit_bias={9: 12.0})
-    asked = Completion(prompt(tekken, "Weather?"), 300, sampling, constraint=allowed_calls([TOOL]))
+    constraint = shaped(AnswerForm(None, (TOOL,)))
+    asked = Completion(prompt(tekken, "Weather?"), 300, sampling, constraint=constraint)
     chunks = await ask(engine, asked)
     reader = ToolCallReader(lambda: "abcdefghi")
     events = [e for c in chunks if isinstance(c, Piece) for e in reader.feed(c)]

@@ -13,15 +13,12 @@ from tokenhouse.chat import (
     Role,
     Sampling,
     TextPart,
-    Tool,
-    ToolChoice,
 )
 from tokenhouse.engine import Logprob, v7_pieces
 from tokenhouse.errors import CallerError
 from tokenhouse.providers import Call as ProviderCall
 from tokenhouse.providers.engine_words import (
     check_sampling,
-    constraint_of,
     echo_of,
     engine_conversation,
     logprobs_of,
@@ -71,23 +68,6 @@ def test_a_conversation_that_grows_keeps_its_prompts_beginning() -> None:
     messages = (said("user", "hi"), said("assistant", "well"), said("system", "late"))
     longer = (*messages, said("user", "go"), said("assistant", "yes"), said("user", "on"))
     assert turns(*longer)[: len(messages)] == turns(*messages)
-
-
-def test_a_tool_that_is_named_is_called_once_and_a_required_one_as_often_as_wanted() -> None:
-    for choice, parallel, once in (
-        (ToolChoice("named", "f"), True, True),
-        (ToolChoice("required"), True, False),
-        (ToolChoice("required"), False, True),
-    ):
-        conversation = Conversation(
-            messages=(said("user", "hi"),),
-            tools=(Tool("f"), Tool("g")),
-            tool_choice=choice,
-            parallel_tool_calls=parallel,
-        )
-        made = constraint_of(conversation)
-        assert made is not None
-        assert ("maxItems" in made.grammar) is once
 
 
 def test_an_answer_goes_on_from_the_assistants_own_words() -> None:

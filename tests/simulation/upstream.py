@@ -60,6 +60,9 @@ class Upstream:
     def check(self, request: Request, upstream_model: str) -> None:
         """Takes everything."""
 
+    async def examine(self, call: Call) -> None:
+        """Takes everything."""
+
     async def count(self, call: Call) -> int | None:
         return self._fates[call.request_id].asked.prompt
 

@@ -36,10 +36,12 @@ class Tool(Struct, frozen=True, gc=False):
 
 
 class ToolChoice(Struct, frozen=True, gc=False):
-    """``auto`` | ``none`` | ``required`` | ``named`` (then ``name`` is the tool's)."""
+    """``auto`` | ``none`` | ``required`` | ``named`` (then ``name`` is the tool's). ``allowed``: of the
+    tools that the model is shown, the names of those that it may call now; None: all of them."""
 
     mode: Literal["auto", "none", "required", "named"] = "auto"
     name: str | None = None
+    allowed: tuple[str, ...] | None = None
 
 
 class ResponseFormat(Struct, frozen=True, gc=False):

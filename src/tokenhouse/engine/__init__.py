@@ -29,7 +29,7 @@ from .completion import (
     read_chunk,
     read_error,
 )
-from .constraint import Constraint, allowed_calls, forced_calls, json_object, json_schema
+from .constraint import Constraint, Grammars, Witness
 from .conversation import Call, Conversation, Picture, ToolSpec, Turn
 from .derive import derive_tekken
 from .encoder import Encoder, find_tekken, load_tekken
@@ -58,6 +58,7 @@ from .errors import (
 )
 from .fetch import FetchProgress, check_disk
 from .fit import Fit, fit, memory_bandwidth, tokens_per_second
+from .forms import ANY_OBJECT, AnswerForm, CallForm
 from .gguf import GgufHeader, read_header
 from .hub import HUB, Hub, RemoteFile
 from .memory import bytes_available, bytes_of_machine
@@ -75,9 +76,11 @@ from .projector import Projector, mend_activation, read_projector
 from .pull import Item, Plan, Wanted, carry_out, plan_pull, smaller
 from .repetition import LoopGuard
 from .settings import KV_SHARE, EngineSettings, KvType, ModelSpec, threads_of
+from .stops import StopScanner
 from .supervisor import Engine, State
+from .tagged_calls import TaggedCallReader, call_reader
 from .tekken import Tekken
-from .template import FORMATS, V7, Format, format_of, v7_pieces
+from .template import FORMATS, TOOL_CALLS, V7, Format, format_of, v7_pieces
 from .tool_calls import (
     ArgumentsDelta,
     CallEnd,
@@ -91,6 +94,8 @@ from .uses import Use
 from .weights import Pulled, find_projector, find_weights, read_pulled, write_pulled
 
 __all__ = [
+    "ANY_OBJECT",
+    "AnswerForm",
     "ArgumentsDelta",
     "BadConversation",
     "BinaryRefused",
@@ -98,6 +103,7 @@ __all__ = [
     "Call",
     "CallEnd",
     "CallEvent",
+    "CallForm",
     "CallStart",
     "Chunk",
     "Completion",
@@ -120,6 +126,7 @@ __all__ = [
     "Fit",
     "Format",
     "GgufHeader",
+    "Grammars",
     "HUB",
     "Hub",
     "HubRefused",
@@ -151,8 +158,11 @@ __all__ = [
     "Sampling",
     "SchemaRefused",
     "State",
+    "StopScanner",
     "TEMPLATE_PATH",
     "TOKENIZE_PATH",
+    "TOOL_CALLS",
+    "TaggedCallReader",
     "Tekken",
     "TextDelta",
     "ToolCallReader",
@@ -162,10 +172,11 @@ __all__ = [
     "V7",
     "Wanted",
     "WeightsError",
+    "Witness",
     "WrongHash",
-    "allowed_calls",
     "bytes_available",
     "bytes_of_machine",
+    "call_reader",
     "carry_out",
     "check_disk",
     "completion_body",
@@ -174,11 +185,8 @@ __all__ = [
     "find_tekken",
     "find_weights",
     "fit",
-    "forced_calls",
     "format_of",
     "gib",
-    "json_object",
-    "json_schema",
     "load_tekken",
     "memory_bandwidth",
     "mend_activation",

@@ -46,7 +46,8 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What is asked of the engine. `max_tokens` ≥ 1; `top_logprobs` None asks for none."""
+    """What is asked of the engine. `max_tokens` ≥ 1; `top_logprobs` None asks for none. `forbidden`
+    tokens are never drawn."""
 
     prompt: Sequence[int]
     max_tokens: int
@@ -54,6 +55,7 @@ class Completion:
     stop: Sequence[str] = ()
     top_logprobs: int | None = None
     constraint: Constraint | None = None
+    forbidden: Sequence[int] = ()
 
 
 def completion_body(asked: Completion) -> bytes:
@@ -92,8 +94,9 @@ def completion_body(asked: Completion) -> bytes:
         "n_probs": 0 if asked.top_logprobs is None else max(1, asked.top_logprobs),
         "post_sampling_probs": False,
     }
-    if s.logit_bias:
-        body["logit_bias"] = list(s.logit_bias.items())
+    if s.logit_bias or asked.forbidden:
+        never = ((token, False) for token in asked.forbidden)
+        body["logit_bias"] = [*s.logit_bias.items(), *never]
     if asked.constraint is not None:
         body["grammar"] = asked.constraint.grammar
     return _encode(body)

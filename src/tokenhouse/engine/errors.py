@@ -166,10 +166,21 @@ class BadConversation(RequestRefused, ValueError):
 
 
 class SchemaRefused(RequestRefused, ValueError):
-    """A JSON schema that cannot be enforced. `keyword` is the culprit where it is known."""
+    """A JSON schema that cannot be enforced. `keyword` is the culprit and `place` where it stands in
+    the schema (it included), where they are known; `tool` whose parameters it is in, None: the answer's.
+    """
 
-    def __init__(self, reason: str, keyword: str | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        keyword: str | None = None,
+        *,
+        place: tuple[str | int, ...] = (),
+        tool: str | None = None,
+    ) -> None:
         self.keyword = keyword
+        self.place = place
+        self.tool = tool
         super().__init__(reason)
 
 

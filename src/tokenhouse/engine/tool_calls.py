@@ -110,6 +110,11 @@ class ToolCallReader:
         self._break("the answer ended inside the list of calls")
         return self._out
 
+    @property
+    def calling(self) -> bool:
+        """Has the model left its text for calls?"""
+        return self._at is not _At.TEXT
+
     def _begin_call(self) -> None:
         self._key = ""
         self._name: str | None = None
@@ -265,7 +270,7 @@ class ToolCallReader:
             self._arguments.append("{}")
         self._tell_arguments()
         self._unsaid = ""
-        valid = isinstance(_loads("".join(self._arguments)), dict)
+        valid = is_object("".join(self._arguments))
         self._out.append(CallEnd(self.calls, valid))
         self.calls += 1
         self._at = _At.END if self._lone else _At.AFTER_OBJECT
@@ -277,6 +282,11 @@ class ToolCallReader:
         self._at = _At.BROKEN
         self._out.append(Malformed(reason, self._unsaid))
         self._unsaid = ""
+
+
+def is_object(text: str) -> bool:
+    """Is the text one JSON object?"""
+    return isinstance(_loads(text), dict)
 
 
 def _loads(text: str) -> object:

@@ -84,6 +84,10 @@ class Provider(Protocol):
         """Refuse (CallerError) before any money moves what this provider cannot take."""
         ...
 
+    async def examine(self, call: Call) -> None:
+        """The same for what takes longer to find out; asked of requests that have tools or schemas."""
+        ...
+
     speaks: Dialect | None
     """The dialect whose requests it is given as they came; None: it is told conversations only."""
 

@@ -12,53 +12,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from tokenhouse.chat import (
-    CallDelta,
-    CallStarted,
-    ChoiceEnded,
-    Dialect,
-    Event,
-    Finished,
-    FinishReason,
-    Opened,
-    Request,
-    TextDelta,
-    Usage,
-)
+from tokenhouse.chat import Dialect, Event, Finished, Opened, Request, Usage
 from tokenhouse.engine import (
     PATH,
-    ArgumentsDelta,
-    CallEnd,
-    CallEvent,
-    CallStart,
+    TOOL_CALLS,
     Completion,
-    Constraint,
     Done,
     Engine,
     EngineError,
-    Logprob,
-    Malformed,
+    Grammars,
     Piece,
     Progress,
     Reservation,
-    ToolCallReader,
+    SchemaRefused,
     Use,
     completion_body,
     read_chunk,
     read_error,
 )
-from tokenhouse.engine import TextDelta as EngineText
 from tokenhouse.errors import CallerError, ContextExceeded, UpstreamError
 from tokenhouse.providers.base import Call, Sink
+from tokenhouse.providers.engine_choice import Choice, Shape
+from tokenhouse.providers.engine_forms import answer_form, check_form, schema_error
 from tokenhouse.providers.engine_prompts import EngineModel, headers_of, origin_of
 from tokenhouse.providers.engine_start import LOAD_WAIT_S, begun
 from tokenhouse.providers.engine_words import (
     LEAVES,
     check_sampling,
-    constraint_of,
     engine_conversation,
     house_error,
-    logprobs_of,
     sampling_of,
     top_logprobs_of,
 )
@@ -91,6 +73,7 @@ class EngineProvider:
         self._client = client
         self._load_wait_s = load_wait_s
         self._failures = failures or {}
+        self._grammars = Grammars()
 
     @property
     def name(self) -> str:
@@ -135,6 +118,12 @@ class EngineProvider:
                 code="unsupported_content",
             )
 
+    async def examine(self, call: Call) -> None:
+        """Refuse schemas that the answer can't be held to: the engine itself would say nothing."""
+        model = self._models.get(call.upstream_model)
+        if model is not None:
+            await self._shape(model, call)
+
     async def count(self, call: Call) -> int | None:
         model = self._models.get(call.upstream_model)
         if model is None:
@@ -155,10 +144,10 @@ class EngineProvider:
         engine = model.engine
         try:
             prompt = await self._prompt(model, call)
-            constraint = constraint_of(call.request.conversation())
+            shape = await self._shape(model, call)
             return await begun(
                 engine,
-                lambda: EngineAttempt(self._client, model, call, prompt, constraint),
+                lambda: EngineAttempt(self._client, model, call, prompt, shape),
                 self._load_wait_s,
             )
         except EngineError as error:
@@ -167,6 +156,21 @@ class EngineProvider:
     async def _prompt(self, model: EngineModel, call: Call) -> list[int]:
         conversation = engine_conversation(call.request.conversation(), call.system_prompt)
         return await model.ids(conversation, self._client, self._load_wait_s)
+
+    async def _shape(self, model: EngineModel, call: Call) -> Shape:
+        conversation = call.request.conversation()
+        form = answer_form(conversation, args=model.form.args, call_id=model.form.call_id)
+        asked = asked_of(conversation, name_most=OPENAI_NAME_MOST)
+        if form is None:
+            return Shape(None, None, asked.stops, asked.names)
+        check_form(conversation)
+        try:
+            constraint = await self._grammars.of(form)
+        except SchemaRefused as error:
+            raise schema_error(error, call.request) from error
+        except EngineError as error:
+            raise house_error(error) from error
+        return Shape(form, constraint, asked.stops, asked.names)
 
     async def aclose(self) -> None:
         for model in self._models.values():
@@ -182,25 +186,22 @@ class EngineAttempt:
         model: EngineModel,
         call: Call,
         prompt: list[int],
-        constraint: Constraint | None,
+        shape: Shape,
     ) -> None:
         self._client = client
         self._engine = model.engine
         self._tokens_tell = model.own is None  # of other families no token means a call
         self._call = call
         self._prompt = prompt
-        self._constraint = constraint
-        self._conversation = call.request.conversation()
-        self._names = asked_of(self._conversation, name_most=OPENAI_NAME_MOST).names
+        self._shape = shape
+        self._sampling = call.request.conversation().sampling
         self._max_tokens = self._fit(call, len(prompt), model.engine.n_ctx)
-        self._choice = 0
+        self._choices = 0
+        self._choice = Choice(0, shape, self._new_call_id)
         self._answer: Answer | None = None
         self._room: Reservation | None = None
         self._frames = sse.Reader()
         self._pending: list[sse.Sse] = []
-        self._reader = ToolCallReader(self._new_call_id)
-        self._produced = 0
-        self._untold = 0
         self._cached = 0
         self._answer_tokens = 0
         self._opened = False
@@ -220,10 +221,11 @@ class EngineAttempt:
             Completion(
                 prompt=self._prompt,
                 max_tokens=self._max_tokens,
-                sampling=sampling_of(self._conversation.sampling, self._call, self._choice),
-                stop=self._conversation.sampling.stop,
-                top_logprobs=top_logprobs_of(self._conversation.sampling),
-                constraint=self._constraint,
+                sampling=sampling_of(self._sampling, self._call, self._choices),
+                stop=self._shape.engine_stops,
+                top_logprobs=top_logprobs_of(self._sampling),
+                constraint=self._shape.constraint,
+                forbidden=(TOOL_CALLS,) if self._tokens_tell and not self._shape.may_call else (),
             )
         )
         try:
@@ -253,7 +255,8 @@ class EngineAttempt:
                 raise UpstreamError("The engine's answer ended too early.", code="upstream_cut")
             try:
                 for _, payload in self._frames.feed(data):
-                    await self._take(payload, events)
+                    if await self._take(payload, events):
+                        break  # what comes behind the end is nobody's
             except EngineError as error:
                 raise house_error(error) from error
         return events
@@ -279,75 +282,42 @@ class EngineAttempt:
         if room is not None:
             await room.__aexit__(None, None, None)
 
-    async def _take(self, payload: bytes, events: list[Event]) -> None:
+    async def _take(self, payload: bytes, events: list[Event]) -> bool:
+        """Take a frame in; did the choice end?"""
         chunk = read_chunk(payload)
         if isinstance(chunk, Progress):
-            if self._choice == 0:
+            if self._choices == 0:
                 self._cached = chunk.cached
         elif isinstance(chunk, Piece):
             if not self._tokens_tell:
                 chunk = replace(chunk, tokens=())
-            self._tell(self._reader.feed(chunk), chunk.produced, chunk.logprobs, events)
+            self._choice.take(chunk, events)
+            if self._choice.stopped is not None:
+                await self._next(self._choice.produced, events)
+                return True
         else:
             await self._end(chunk, events)
+            return True
+        return False
 
     async def _end(self, done: Done, events: list[Event]) -> None:
-        said = [*self._reader.feed_text(done.text), *self._reader.finish()]
-        self._tell(said, done.tokens_predicted, done.logprobs, events)
-        self._answer_tokens += done.tokens_predicted
-        if self._choice == 0:
+        self._choice.end(done, events)
+        if self._choices == 0:
             self._cached = done.cached
-        stop = done.stopping_word if done.stop_type == "word" else None
-        events.append(ChoiceEnded(self._finish_reason(done), self._choice, stop))
         if self._room is not None:
             self._room.finished()
+        await self._next(done.tokens_predicted, events)
+
+    async def _next(self, tokens: int, events: list[Event]) -> None:
+        """A choice has ended, having drawn so many tokens."""
+        self._answer_tokens += tokens
         await self.free()
-        self._choice += 1
-        if self._choice == self._call.request.n:
+        self._choices += 1
+        if self._choices == self._call.request.n:
             events.append(Finished(self._usage()))
         else:
-            self._reader = ToolCallReader(self._new_call_id)
+            self._choice = Choice(self._choices, self._shape, self._new_call_id)
             self._frames = sse.Reader()
-            self._produced = 0
-
-    def _tell(
-        self,
-        said: Sequence[CallEvent],
-        produced: int,
-        logprobs: Sequence[Logprob],
-        events: list[Event],
-    ) -> None:
-        """The engine's events as ours; the tokens drawn since are told with the first of them."""
-        tokens = produced - self._produced + self._untold
-        self._produced = produced
-        probs = tuple(map(logprobs_of, logprobs))
-        told = False
-        for event in said:
-            count = 0 if told else tokens
-            match event:
-                case EngineText():
-                    events.append(TextDelta(event.text, self._choice, count, probs))
-                case CallStart():
-                    name = self._names.get(event.name, event.name)
-                    events.append(CallStarted(event.index, event.id, name, self._choice))
-                    continue
-                case ArgumentsDelta():
-                    events.append(CallDelta(event.index, event.text, self._choice, count))
-                case CallEnd():
-                    continue
-                case Malformed():
-                    if not event.text:
-                        continue
-                    events.append(TextDelta(event.text, self._choice, count))
-            told = True
-        self._untold = 0 if told else tokens
-
-    def _finish_reason(self, done: Done) -> FinishReason:
-        if done.stop_type == "limit":
-            return "length"
-        if self._reader.calls:
-            return "tool_calls"
-        return "stop_sequence" if done.stop_type == "word" else "stop"
 
     def _usage(self) -> Usage:
         prompt = len(self._prompt)
@@ -360,9 +330,9 @@ class EngineAttempt:
             answer_source="reported",
         )
 
-    def _new_call_id(self) -> str:
+    def _new_call_id(self, position: int) -> str:
         """Nine alphanumerics after ``call_``, as Mistral's format wants them back."""
-        seed = f"{self._call.request_id}:{self._choice}:{self._reader.calls}"
+        seed = f"{self._call.request_id}:{self._choices}:{position}"
         return "call_" + hashlib.blake2b(seed.encode()).hexdigest()[:9]
 
     @staticmethod

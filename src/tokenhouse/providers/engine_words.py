@@ -28,7 +28,6 @@ from tokenhouse.chat import (
 )
 from tokenhouse.engine import (
     BadConversation,
-    Constraint,
     ContextTooLong,
     EngineBusy,
     EngineDown,
@@ -39,9 +38,6 @@ from tokenhouse.engine import (
     SchemaRefused,
     ToolSpec,
     Turn,
-    forced_calls,
-    json_object,
-    json_schema,
 )
 from tokenhouse.engine import Call as EngineCall
 from tokenhouse.engine import Conversation as EngineConversation
@@ -158,25 +154,6 @@ def _tool(tool: Tool) -> ToolSpec:
         msgspec.json.decode(tool.schema, type=dict[str, object]),
         tool.description,
     )
-
-
-def constraint_of(conversation: Conversation) -> Constraint | None:
-    """What the answer must look like. A tool that is asked for by name is called once, as OpenAI and
-    Anthropic do; ``required`` may call several."""
-    choice = conversation.tool_choice
-    if conversation.tools and choice.mode in ("required", "named"):
-        tools = [tool for tool in conversation.tools if choice.name in (None, tool.name)]
-        many = conversation.parallel_tool_calls and choice.mode == "required"
-        try:
-            return forced_calls(tuple(map(_tool, tools)), parallel=many)
-        except SchemaRefused as error:
-            raise CallerError(str(error), param="tools", code="invalid_schema") from error
-    wanted = conversation.response_format
-    if wanted.kind == "json_object":
-        return json_object()
-    if wanted.kind == "json_schema" and wanted.schema is not None:
-        return json_schema(msgspec.json.decode(wanted.schema, type=dict[str, object]))
-    return None
 
 
 def check_sampling(asked: Sampling, vocabulary: int) -> None:

@@ -87,6 +87,9 @@ class Scripted:
     def check(self, request: Request, upstream_model: str) -> None:
         """Takes everything that a dialect can parse."""
 
+    async def examine(self, call: Call) -> None:
+        """Looks at no schema."""
+
     async def count(self, call: Call) -> int | None:
         return _prompt(call, call.request.conversation()).tokens
 

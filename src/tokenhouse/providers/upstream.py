@@ -85,6 +85,9 @@ class Upstream:
         del upstream_model
         return None
 
+    async def examine(self, call: Call) -> None:
+        """Schemas are the provider's own to refuse."""
+
     async def aclose(self) -> None:
         """The client is shared; whoever made it closes it."""
 

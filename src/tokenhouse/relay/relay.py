@@ -139,6 +139,8 @@ class Relay:
 
         Returns the plan as admitted (max_tokens may be lowered). Raises AccountError, nothing held.
         """
+        if plan.request.sizes.schema_bytes:
+            plan = await self._examined(plan)
         if may_exceed(plan.ceiling.prompt_tokens_max, plan.request, plan.offer.model):
             await self._check_context(plan)
         limit = plan.limits.tokens_per_minute
@@ -262,6 +264,21 @@ class Relay:
         if not taken and refusal is not None:
             raise refusal
         return tuple(taken)
+
+    async def _examined(self, plan: Plan) -> Plan:
+        """The plan with the routes whose provider can hold the answer to its schemas."""
+        refusal: CallerError | None = None
+        taken: list[Route] = []
+        for route in plan.routes:
+            try:
+                await self.providers[route.provider].examine(self.call(plan, route.model))
+            except CallerError as error:
+                refusal = refusal or error
+            else:
+                taken.append(route)
+        if not taken and refusal is not None:
+            raise refusal
+        return plan if refusal is None else structs.replace(plan, routes=tuple(taken))
 
     def _ready(self, route: Route) -> bool:
         provider = self.providers.get(route.provider)

@@ -17,6 +17,7 @@ from tokenhouse.wire.anthropic_messages.errors import (
 )
 from tokenhouse.wire.anthropic_messages.priced import PRICED, PRICED_BETAS, priced_words
 from tokenhouse.wire.anthropic_messages.request import MessagesRequest, parse, parse_count
+from tokenhouse.wire.anthropic_messages.schema_places import schema_refused
 from tokenhouse.wire.anthropic_messages.shapes import MessagesBody
 from tokenhouse.wire.anthropic_messages.stream import (
     PassingReader,
@@ -58,6 +59,7 @@ __all__ = [
     "priced_words",
     "read_count",
     "reminded",
+    "schema_refused",
     "translate_whole",
     "upstream_body",
     "upstream_count_body",

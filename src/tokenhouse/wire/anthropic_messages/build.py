@@ -91,7 +91,10 @@ def _told(conversation: Conversation, model: str) -> Json:
     """Everything that is told to the model: system, messages, tools."""
     marks = Marks(_cache_count(conversation))
     body: Json = {"model": model}
-    tools = [_tool(tool, marks) for tool in conversation.tools]
+    allowed = conversation.tool_choice.allowed  # this API has no word for it: others are not shown
+    tools = [
+        _tool(tool, marks) for tool in conversation.tools if allowed is None or tool.name in allowed
+    ]
     messages = conversation.messages
     first = next(
         (i for i, message in enumerate(messages) if message.role not in ("system", "developer")),

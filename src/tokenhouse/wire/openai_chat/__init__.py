@@ -10,6 +10,7 @@ from tokenhouse.wire.openai_chat.errors import in_band_error, upstream_error
 from tokenhouse.wire.openai_chat.priced import PRICED, priced_words
 from tokenhouse.wire.openai_chat.quirks import PLAIN, Quirks, Target
 from tokenhouse.wire.openai_chat.request import ChatRequest, parse
+from tokenhouse.wire.openai_chat.schema_places import schema_refused
 from tokenhouse.wire.openai_chat.shapes import ChatBody
 from tokenhouse.wire.openai_chat.stream import PassingReader, TranslatingReader
 from tokenhouse.wire.openai_chat.upstream import (
@@ -21,10 +22,10 @@ from tokenhouse.wire.openai_chat.upstream import (
 from tokenhouse.wire.openai_chat.whole import pass_whole, translate_whole
 
 __all__ = [
-    "PLAIN",
-    "PRICED",
     "ChatBody",
     "ChatRequest",
+    "PLAIN",
+    "PRICED",
     "PassingReader",
     "Quirks",
     "StreamEncoder",
@@ -38,6 +39,7 @@ __all__ = [
     "pass_whole",
     "priced_words",
     "read_count",
+    "schema_refused",
     "tokenize_body",
     "translate_whole",
     "upstream_body",

@@ -216,6 +216,30 @@ def _check_tools(body: ChatBody, facts: Facts) -> None:
                 "tool_choice.function.name",
                 f"'tool_choice.function.name' is {_quote(choice.function.name)}, not one of 'tools'.",
             )
+    elif isinstance(choice, NamedChoice) and choice.type == "allowed_tools":
+        _check_allowed(choice, names)
+
+
+def _check_allowed(choice: NamedChoice, names: set[str]) -> None:
+    path = "tool_choice.allowed_tools"
+    allowed = choice.allowed_tools
+    if allowed is None:
+        raise missing(path)
+    if allowed.mode not in ("auto", "required"):
+        raise invalid(
+            f"{path}.mode", f"'{path}.mode' is {_quote(allowed.mode)}; use auto, required."
+        )
+    for index, tool in enumerate(allowed.tools):
+        at = f"{path}.tools[{index}]"
+        if tool.type not in (None, "function"):
+            continue  # a tool of another kind is its provider's to know
+        if tool.function is None:
+            raise missing(f"{at}.function")
+        if tool.function.name not in names:
+            name = _quote(tool.function.name)
+            raise invalid(
+                f"{at}.function.name", f"'{at}.function.name' is {name}, not one of 'tools'."
+            )
 
 
 def _check_tool(path: str, tool: ToolShape, names: set[str], facts: Facts) -> None:

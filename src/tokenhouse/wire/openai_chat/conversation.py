@@ -199,6 +199,10 @@ def _tool_choice(body: ChatBody) -> ToolChoice:
                 return ToolChoice("required")
             case _:
                 return ToolChoice()
+    allowed = choice.allowed_tools
+    if choice.type == "allowed_tools" and allowed is not None:
+        names = tuple(tool.function.name for tool in allowed.tools if tool.function is not None)
+        return ToolChoice("required" if allowed.mode == "required" else "auto", allowed=names)
     if choice.function is None:
         _cannot("tool_choice", f"a choice of the type {choice.type!r}")
     return ToolChoice("named", choice.function.name)

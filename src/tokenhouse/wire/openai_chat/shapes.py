@@ -88,9 +88,22 @@ class NamedFunction(Struct, gc=False):
     name: Text
 
 
-class NamedChoice(Struct):
+class AllowedTool(Struct, gc=False):
     type: str | None = None
     function: NamedFunction | None = None
+
+
+class AllowedTools(Struct):
+    tools: Annotated[list[AllowedTool], Meta(min_length=1)]
+    mode: str = "auto"
+
+
+class NamedChoice(Struct):
+    """A function's name, or (``allowed_tools``) the tools among which the model may choose now."""
+
+    type: str | None = None
+    function: NamedFunction | None = None
+    allowed_tools: AllowedTools | None = None
 
 
 class JsonSchema(Struct):

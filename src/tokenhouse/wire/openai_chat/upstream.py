@@ -158,6 +158,13 @@ def _put_tools(body: Json, conversation: Conversation) -> None:
     if choice.mode == "named":
         name = safe_name(choice.name or "", OPENAI_NAME_MOST)
         body["tool_choice"] = {"type": "function", "function": {"name": name}}
+    elif choice.allowed is not None:
+        tools = [
+            {"type": "function", "function": {"name": safe_name(name, OPENAI_NAME_MOST)}}
+            for name in choice.allowed
+        ]
+        allowed: Json = {"mode": choice.mode, "tools": tools}
+        body["tool_choice"] = {"type": "allowed_tools", "allowed_tools": allowed}
     elif choice.mode != "auto":
         body["tool_choice"] = choice.mode
     if not conversation.parallel_tool_calls:
