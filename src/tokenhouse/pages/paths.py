@@ -31,6 +31,16 @@ PAGES: tuple[PageRoute, ...] = (
         "/sign-in", "Sign in; `/sign-up`, `/sign-out`, `/verify`, `/reset`, `/invitation` beside."
     ),
     PageRoute("/profile", "Who one is: accounts, password, sessions."),
+    PageRoute("/dashboard", "The account at a glance: money, limits, last errors, first steps."),
+    PageRoute("/dashboard/api-keys", "Keys: make, list; `/{id}`: change, rotate, revoke."),
+    PageRoute(
+        "/dashboard/usage",
+        "Charts, filters, the log of requests (`.csv`, `.ndjson`: all of it); `/{id}`: a receipt.",
+    ),
+    PageRoute(
+        "/dashboard/wallet",
+        "Balance, grants, vouchers, the book (`.csv`, `.ndjson`); `/statements/{month}`: to print.",
+    ),
     PageRoute("/dashboard/members", "Who belongs to the account, as what; invite, change, remove."),
     PageRoute("/llms.txt", "What is here, for agents."),
     PageRoute("/sitemap.xml", "Every page."),

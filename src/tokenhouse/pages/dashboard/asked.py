@@ -31,12 +31,12 @@ OUTCOMES: Final[Mapping[str, tuple[Outcome, ...]]] = {
     "failed": ("failed", "crashed"),
 }
 """A word of the filter → the outcomes that it means."""
-ROWS: Final = 50
-COLUMNS_MAX: Final = 93
+ROWS: Final = 40
+COLUMNS_MAX: Final = 62
 """A range of more days than that is drawn by the month."""
 
 _DAYS: Final = {"7d": 7, "30d": 30}
-_RANGE_MAX_DAYS: Final = 366 * 20
+_RANGE_MAX_DAYS: Final = 366 * 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,14 +84,14 @@ class Dashboard:
         return await overview(self._clerk, looking)
 
     async def _keys(self, request: Request, looking: Looking) -> Given:
-        del request
-        return await keys.listing(self._clerk, looking)
+        return await keys.listing(self._clerk, looking, number=request.query.get("page", ""))
 
     async def _create_key(self, request: Request, looking: Looking) -> Given:
         return await keys.create(self._clerk, looking, await request.form())
 
     async def _key(self, request: Request, looking: Looking) -> Given:
-        return await keys.one_key(self._clerk, looking, request.params["id"])
+        saved = "saved" in request.query
+        return await keys.one_key(self._clerk, looking, request.params["id"], saved=saved)
 
     async def _change_key(self, request: Request, looking: Looking) -> Given:
         id = request.params["id"]

@@ -42,7 +42,7 @@ def key_form(typed: Form) -> KeyForm:
     """What was typed."""
     return KeyForm(
         name=typed.get("name").strip(),
-        models=tuple(dict.fromkeys(name for name in typed.all("models") if name)),
+        models=tuple(dict.fromkeys(" ".join(typed.all("models")).replace(",", " ").split())),
         texts={name: typed.get(name).strip() for name in (*_CAPS, *_COUNTS)},
         expires=typed.get("expires").strip(),
     )

@@ -27,6 +27,7 @@ from tokenhouse.pages.shown import Shown, Words
 from tokenhouse.pages.snippets import quick_lines
 
 ACTS_READ = 1000
+ROWS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,23 @@ class KeyRow:
         return self.key.name or f"sk-th-…{self.key.hint}"
 
 
-async def listing(clerk: Clerk, looking: Looking, deed: Deed | None = None) -> Shown:
-    """All keys, those that work first, and the form for a new one."""
+async def listing(
+    clerk: Clerk, looking: Looking, deed: Deed | None = None, *, number: str = ""
+) -> Shown:
+    """Keys, those that work first, by the page, and the form for a new one."""
     deed = deed or Deed()
     rows = await _rows(clerk, looking)
+    pages = max(1, -(-len(rows) // ROWS))
+    at = _number(number, pages)
+    once = deed.typed.get("once")
     words: Words = {
-        "rows": rows,
+        "rows": rows[(at - 1) * ROWS : at * ROWS],
+        "total": len(rows),
+        "at": at,
+        "pages": pages,
         "deed": deed,
         "form": key_form(deed.typed),
-        "once": deed.typed.get("once") or ids.new(ids.KEY, clerk.clock.now_ms()),
+        "once": once if ids.is_id(ids.KEY, once) else ids.new(ids.KEY, clerk.clock.now_ms()),
         "models": clerk.offered(),
         "open": deed.error is not None or not any(row.state == "live" for row in rows),
     }
@@ -80,7 +89,9 @@ async def create(clerk: Clerk, looking: Looking, typed: Form) -> Shown:
     return _secret(clerk, made.key, made.secret, rotated=False)
 
 
-async def one_key(clerk: Clerk, looking: Looking, id: str, deed: Deed | None = None) -> Shown:
+async def one_key(
+    clerk: Clerk, looking: Looking, id: str, deed: Deed | None = None, *, saved: bool = False
+) -> Shown:
     """One key: what it was used for, and the forms that change, rotate and revoke it."""
     deed = deed or Deed()
     key = await clerk.billing.key(id, account=looking.account)
@@ -91,6 +102,7 @@ async def one_key(clerk: Clerk, looking: Looking, id: str, deed: Deed | None = N
     words: Words = {
         "row": row,
         "key": key,
+        "saved": saved,
         "deed": deed,
         "form": key_form(deed.typed) if changing else form_of(key),
         "models": clerk.offered(),
@@ -162,6 +174,12 @@ def _secret(clerk: Clerk, key: Key, secret: str, *, rotated: bool) -> Shown:
         "playground": f"/playground#code={code}" if code else "/playground",
     }
     return page("keys", "key_made", words)
+
+
+def _number(text: str, most: int) -> int:
+    """Which page is asked for; the first where it makes no sense."""
+    whole = text.isascii() and text.isdecimal() and len(text) < 6
+    return min(max(1, int(text)), most) if whole else 1
 
 
 async def _rows(clerk: Clerk, looking: Looking) -> list[KeyRow]:

@@ -15,7 +15,10 @@ from tokenhouse.pages.dashboard.asked import OUTCOMES, RANGES, UsageAsked
 from tokenhouse.pages.dashboard.clerk import Clerk, Looking, day, moment, page
 from tokenhouse.pages.shown import Shown, Words
 
-SHARES = 12
+SHARES = 8
+NAME_MOST = 40
+CHOICES = 50
+"""Keys, and models, that the filter lists; the newest keys first."""
 """Of a chart by model or by key, the dearest so many have a line of their own."""
 BUCKETS = {
     "input": "Input",
@@ -63,9 +66,8 @@ class Billed:
 async def usage(clerk: Clerk, looking: Looking, asked: UsageAsked) -> Shown:
     """Charts, sums and the log of what is asked."""
     billing = clerk.billing
-    names = {
-        key.id: key.name or f"sk-th-…{key.hint}" for key in await billing.keys(looking.account)
-    }
+    keys = await billing.keys(looking.account)
+    names = {key.id: _short(key.name or f"sk-th-…{key.hint}") for key in keys}
     rows = await billing.usage(
         looking.account,
         since_ms=asked.since_ms,
@@ -74,12 +76,14 @@ async def usage(clerk: Clerk, looking: Looking, asked: UsageAsked) -> Shown:
         model=asked.model or None,
         key=asked.key or None,
     )
+    used = (row.model for row in summed(rows, ("model",)))
     words: Words = {
         "asked": asked,
         "ranges": RANGES,
         "outcomes": tuple(OUTCOMES),
         "names": names,
-        "models": sorted({model.id for model in clerk.offered()} | {row.model for row in rows}),
+        "choices": _choices([key.id for key in reversed(keys)], asked.key),
+        "models": _choices([*used, *(model.id for model in clerk.offered())], asked.model),
         "total": next(iter(summed(rows, ())), None),
         "chart": _columns(rows, asked),
         "by_model": _shares(summed(rows, ("model",)), "model", names, asked),
@@ -141,6 +145,16 @@ def _source(row: ReceiptRow, bucket: str) -> str:
     answer = bucket in ("output", "reasoning")
     source = row.answer_source if answer else row.prompt_source
     return "" if source is None else SOURCES[source]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= NAME_MOST else name[: NAME_MOST - 1] + "…"
+
+
+def _choices(ids: Sequence[str], chosen: str) -> list[str]:
+    """What a filter lists, each once, and what is chosen now wherever it stands."""
+    listed = list(dict.fromkeys(ids))[:CHOICES]
+    return listed if chosen in ("", *listed) else [chosen, *listed]
 
 
 def _columns(rows: Sequence[UsageRow], asked: UsageAsked) -> Words:
