@@ -262,8 +262,8 @@ class House:
             openapi=openapi.document,
             clock=self.clock,
         )
-        private = pages.with_people(self.people)
-        private.add(self._dashboard(site).routes())
+        self.private = pages.with_people(self.people)
+        self.private.add(self._dashboard(site).routes())
         return pages
 
     def _dashboard(self, site: Site) -> Dashboard:

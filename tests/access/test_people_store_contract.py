@@ -135,6 +135,7 @@ async def test_a_new_password_ends_every_session_and_uses_every_code_of_its_kind
 ) -> None:
     id = await member(hall, 1)
     await hall.store.add_session(session(b"s", id, hall.lab))
+    await hall.store.add_token(token(id, hall.lab))
     reset = MailCode(
         digest=b"r", purpose="reset", email="person1@example.org", person=id,
         created_ms=T0, ends_ms=T0 + HOUR_MS,
@@ -142,6 +143,7 @@ async def test_a_new_password_ends_every_session_and_uses_every_code_of_its_kind
     await hall.store.add_code(reset)
     assert await hall.store.set_password(id, "other", at_ms=T0, code=b"r")
     assert await hall.store.find_session(b"s") is None
+    assert [each.revoked_ms for each in await hall.store.tokens(id)] == [T0]
     assert not await hall.store.set_password(id, "third", at_ms=T0, code=b"r")
     known = await hall.store.person(id)
     assert known is not None
@@ -159,6 +161,18 @@ async def test_the_same_password_is_hashed_anew_unless_it_was_changed(hall: Hall
 
 def session(digest: bytes, person: str, account: str | None) -> Session:
     return Session(digest, person, account, "token", T0, T0, T0 + HOUR_MS)
+
+
+def token(person: str, account: str) -> AccessToken:
+    return AccessToken(
+        id="tok_1",
+        person=person,
+        account=account,
+        name="ci",
+        digest=b"t",
+        hint="1234",
+        created_ms=T0,
+    )
 
 
 async def test_a_session_says_who_it_is_and_what_they_are_now(hall: Hall) -> None:
@@ -277,13 +291,11 @@ async def test_people_are_listed_by_id_and_found_by_a_part_of_address_or_name(ha
 
 async def test_a_token_is_its_persons_alone(hall: Hall) -> None:
     id, other = await member(hall, 1), await member(hall, 2)
-    token = AccessToken(
-        id="tok_1", person=id, account=hall.lab, name="ci", digest=b"t", hint="1234", created_ms=T0
-    )
-    await hall.store.add_token(token)
+    made = token(id, hall.lab)
+    await hall.store.add_token(made)
     found = await hall.store.find_token(b"t")
     assert found is not None
-    assert found[0] == token
+    assert found[0] == made
     assert found[1].membership is not None
     assert (found[1].person.id, found[1].membership.account) == (id, hall.lab)
     assert await hall.store.find_token(b"other") is None

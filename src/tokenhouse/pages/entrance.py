@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from tokenhouse.errors import AccountError, CallerError, HouseError, TokenhouseError
-from tokenhouse.pages.private import Routes
+from tokenhouse.pages.private import Routes, failed
 from tokenhouse.pages.session import COOKIE, GoTo, Request, safe_next
 from tokenhouse.pages.shown import Shown, Words
 
@@ -159,23 +159,23 @@ def _drop_code(request: Request, path: str) -> None:
 def _sign_in(
     request: Request, *, next: str, email: str = "", error: TokenhouseError | None = None
 ) -> Shown:
-    return _shown("sign_in.html", {"next": next, "email": email, "open": _open(request)}, error)
+    return failed("sign_in.html", {"next": next, "email": email, "open": _open(request)}, error)
 
 
 def _sign_up(
     request: Request, *, email: str = "", name: str = "", error: TokenhouseError | None = None
 ) -> Shown:
     words: Words = {"email": email, "name": name, "open": _open(request)}
-    return _shown("sign_up.html", words, error)
+    return failed("sign_up.html", words, error)
 
 
 def _verify(request: Request, error: TokenhouseError | None = None) -> Shown:
-    return _shown("verify.html", {"coded": CODE_COOKIE in request.cookies}, error)
+    return failed("verify.html", {"coded": CODE_COOKIE in request.cookies}, error)
 
 
 def _reset(request: Request, error: TokenhouseError | None = None) -> Shown:
     words: Words = {"coded": CODE_COOKIE in request.cookies, "email": ""}
-    return _shown("reset.html", words, error)
+    return failed("reset.html", words, error)
 
 
 async def _invitation(
@@ -184,11 +184,11 @@ async def _invitation(
     people, code = request.people, request.cookies.get(CODE_COOKIE, "")
     words: Words = {"invitation": None, "way": "", "name": name}
     if not code:
-        return _shown("invitation.html", words, error)
+        return failed("invitation.html", words, error)
     try:
         found = await people.peek(code, "invite", request.address)
     except AccountError as wrong:
-        return _shown("invitation.html", words, error or wrong)
+        return failed("invitation.html", words, error or wrong)
     signed = await request.visitor()
     words["invitation"] = found
     if not await people.has_password(found):
@@ -196,17 +196,12 @@ async def _invitation(
     else:
         same = signed is not None and signed.person.email == found.email
         words["way"] = "signed" if same else "known"
-    return _shown("invitation.html", words, error)
+    return failed("invitation.html", words, error)
 
 
 def _sent(request: Request, message: str, again: str) -> Shown:
     words: Words = {"message": message, "again": again, "printed": request.people.prints_mail}
     return Shown("sent.html", words)
-
-
-def _shown(template: str, words: Words, error: TokenhouseError | None) -> Shown:
-    problem = "" if error is None else str(error)
-    return Shown(template, {**words, "problem": problem}, 200 if error is None else error.status)
 
 
 def _open(request: Request) -> bool:

@@ -16,7 +16,7 @@ from tokenhouse.errors import TokenhouseError
 from tokenhouse.pages.answer import HTML, NEVER, TEXT, Answer, Receive, Scope, Stream
 from tokenhouse.pages.redact import redacted
 from tokenhouse.pages.session import ClientLeft, GoTo, Request
-from tokenhouse.pages.shown import Shown
+from tokenhouse.pages.shown import Shown, Words
 from tokenhouse.pages.site import Site
 
 if TYPE_CHECKING:  # it imports the template engine: not before the first page
@@ -53,6 +53,11 @@ class PrivatePages:
                 raise ValueError(f"{method} {path} is served already, or by no method of pages")
             pages[method] = page
 
+    @property
+    def routes(self) -> tuple[tuple[str, str], ...]:
+        """Every (method, path) that is served."""
+        return tuple((method, path) for path, pages in self._exact.items() for method in pages)
+
     def serves(self, path: str) -> bool:
         """Is this path one of ours, however it is asked for?"""
         return self._find(_bare(path)) is not None
@@ -83,7 +88,8 @@ class PrivatePages:
         page = pages.get(method)
         if page is None:
             allow = ", ".join(sorted({*pages, *({"HEAD"} if "GET" in pages else ())}))
-            answer = await self._message(request, 405, "This page is not asked for in that way.")
+            shown = _error(405, "This page is not asked for in that way.")
+            answer = await self._message(request, shown)
             return Answer(
                 answer.body, HTML, 405, cache=NEVER, headers=((b"allow", allow.encode()),)
             )
@@ -106,7 +112,8 @@ class PrivatePages:
             **shown.words,
         }
         body = await asyncio.to_thread(self._text, shown.template, words)
-        return Answer(body, HTML, shown.status, cache=NEVER)
+        headers = _waits(shown.retry_after_s)
+        return Answer(body, HTML, shown.status, cache=NEVER, headers=headers)
 
     def _text(self, template: str, words: Mapping[str, object]) -> bytes:
         return self._renderer().page(template, words).encode()
@@ -114,20 +121,15 @@ class PrivatePages:
     async def _failed(self, request: Request, error: TokenhouseError) -> Answer:
         unknown = error.status >= 500 and error.retry_after_s is None
         message = "This can't be done now. Try again soon." if unknown else str(error)
-        answer = await self._message(request, error.status, message)
-        if error.retry_after_s is None:
-            return answer
-        wait = b"%d" % max(1, round(error.retry_after_s + 0.499))
-        return Answer(
-            answer.body, HTML, error.status, cache=NEVER, headers=((b"retry-after", wait),)
-        )
+        shown = _error(error.status, message, error.retry_after_s)
+        return await self._message(request, shown)
 
-    async def _message(self, request: Request, status: int, message: str) -> Answer:
-        words: dict[str, object] = {"code": status, "message": message}
+    async def _message(self, request: Request, shown: Shown) -> Answer:
         try:
-            return await self.rendered(request, Shown("error.html", words, status))
+            return await self.rendered(request, shown)
         except TokenhouseError:  # who it is can't be read either
-            return Answer(message.encode(), TEXT, status, cache=NEVER)
+            message = str(shown.words["message"])
+            return Answer(message.encode(), TEXT, shown.status, cache=NEVER)
 
     def _find(self, path: str) -> tuple[dict[str, Page], Mapping[str, str]] | None:
         pages = self._exact.get(path)
@@ -141,9 +143,27 @@ class PrivatePages:
         return None
 
 
+def failed(template: str, words: Words, error: TokenhouseError | None) -> Shown:
+    """A form again, with ``problem``: what was wrong with it, "" for nothing."""
+    if error is None:
+        return Shown(template, {**words, "problem": ""})
+    told = {**words, "problem": str(error)}
+    return Shown(template, told, error.status, error.retry_after_s)
+
+
 def see_other(location: str) -> Answer:
     """After a form: go there and ask with GET (303). ``location`` is a path of ours."""
     return Answer(b"", TEXT, 303, cache=NEVER, location=location)
+
+
+def _error(status: int, message: str, retry_after_s: float | None = None) -> Shown:
+    return Shown("error.html", {"code": status, "message": message}, status, retry_after_s)
+
+
+def _waits(retry_after_s: float | None) -> tuple[tuple[bytes, bytes], ...]:
+    if retry_after_s is None:
+        return ()
+    return ((b"retry-after", b"%d" % max(1, round(retry_after_s + 0.499))),)
 
 
 def _fits(wanted: str, part: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 from tokenhouse.access import Right, Role, SignedIn
 from tokenhouse.errors import AccountError, CallerError, HouseError, TokenhouseError
-from tokenhouse.pages.private import Routes
+from tokenhouse.pages.private import Routes, failed
 from tokenhouse.pages.session import COOKIE, GoTo, Request, require, safe_next, sign_in_first
 from tokenhouse.pages.shown import Shown, Words
 
@@ -117,11 +117,10 @@ async def _profile(
     words: Words = {
         "memberships": await request.people.memberships(signed.person.id),
         "done": _DONE.get(request.query.get("done", ""), ""),
-        "problem": "" if error is None else str(error),
         "email": email,
         "name": name,
     }
-    return Shown("profile.html", words, 200 if error is None else error.status)
+    return failed("profile.html", words, error)
 
 
 async def _members(
@@ -140,11 +139,10 @@ async def _members(
         "may": may,
         "roles": tuple(Role),
         "on": _day,
-        "problem": "" if error is None else str(error),
         "link": link,
         "email": email,
     }
-    return Shown("members.html", words, 200 if error is None else error.status)
+    return failed("members.html", words, error)
 
 
 async def _signed(request: Request) -> SignedIn:

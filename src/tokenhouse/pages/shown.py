@@ -9,11 +9,12 @@ Words = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A template and what it is filled with."""
+    """A template and what it is filled with. ``retry_after_s``: when it may be tried again."""
 
     template: str
     words: Words
     status: int = 200
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,9 @@ class MemoryPeople:
             return False
         self._put(self._people[id].person, password)
         await self.end_sessions(id)
+        for token in await self.tokens(id):
+            if token.revoked_ms is None:
+                self._tokens[token.id] = replace(token, revoked_ms=at_ms)
         return True
 
     async def rehash(self, id: str, old: str, new: str) -> None:
