@@ -178,9 +178,13 @@ def _engine(
             models[upstream_model] = made
         else:
             failures[upstream_model] = made
-    wait_s = settings.load_wait_s
     return EngineProvider(
-        settings.name, models, client=client, failures=failures, load_wait_s=wait_s
+        settings.name,
+        models,
+        client=client,
+        failures=failures,
+        load_wait_s=settings.load_wait_s,
+        loop_guard=settings.loop_guard,
     )
 
 

@@ -36,6 +36,7 @@ kind = "engine"
 slots = 4
 threads = 1
 cache = "16MiB"
+loop_guard = {guard}
 
 [providers.fake]
 kind = "scripted"
@@ -72,10 +73,12 @@ monthly_grant = "0.00"
 
 @asynccontextmanager
 async def engine_house(
-    data_dir: Path, weights: Path, extra: str = ""
+    data_dir: Path, weights: Path, extra: str = "", *, guard: int = 1024
 ) -> AsyncGenerator[tuple[Running, openai.AsyncOpenAI]]:
-    """The house and an SDK client of it; nothing of it is left at the end."""
-    async with serving(data_dir, ROWS.format(weights=weights.parent) + extra) as running:
+    """The house and an SDK client of it; nothing of it is left at the end. ``guard``: its loop guard."""
+    async with serving(
+        data_dir, ROWS.format(weights=weights.parent, guard=guard) + extra
+    ) as running:
         async with sdk_of(running) as sdk:
             yield running, sdk
 

@@ -345,6 +345,14 @@ class EngineProviderConfig:
             "Relative to the data directory."
         ),
     ] = ""
+    loop_guard: Annotated[
+        int,
+        Key(
+            "Tokens after which an answer that only repeats itself is ended, as if max_tokens were met "
+            "(finish_reason length); 0: never.",
+            within=(0, 1_000_000),
+        ),
+    ] = 1024
     start_timeout_s: Annotated[
         float, Key("How long loading the weights may take.", within=SOME)
     ] = 600.0

@@ -15,7 +15,6 @@ from typing import Final
 from tokenhouse.chat import Dialect, Event, Finished, Opened, Request, Usage
 from tokenhouse.engine import (
     PATH,
-    TOOL_CALLS,
     Completion,
     Done,
     Engine,
@@ -30,7 +29,7 @@ from tokenhouse.engine import (
     read_chunk,
     read_error,
 )
-from tokenhouse.errors import CallerError, ContextExceeded, UpstreamError
+from tokenhouse.errors import CallerError, UpstreamError
 from tokenhouse.providers.base import Call, Sink
 from tokenhouse.providers.engine_choice import Choice, Shape
 from tokenhouse.providers.engine_forms import answer_form, check_form, schema_error
@@ -39,7 +38,9 @@ from tokenhouse.providers.engine_start import LOAD_WAIT_S, begun
 from tokenhouse.providers.engine_words import (
     LEAVES,
     check_sampling,
+    echo_of,
     engine_conversation,
+    fit_tokens,
     house_error,
     sampling_of,
     top_logprobs_of,
@@ -53,7 +54,8 @@ CHOICES_MAX: Final = 16
 
 
 class EngineProvider:
-    """Provider kind ``engine``. ``failures``: models that cannot run, each with reason and mend."""
+    """Provider kind ``engine``. ``failures``: models that cannot run, each with reason and mend.
+    ``loop_guard``: tokens after which an answer that only repeats itself is ended; 0: never."""
 
     counts_here = True
     leaves = LEAVES
@@ -67,8 +69,10 @@ class EngineProvider:
         client: Client,
         failures: Mapping[str, str] | None = None,
         load_wait_s: float = LOAD_WAIT_S,
+        loop_guard: int = 0,
     ) -> None:
         self._name = name
+        self._loop_guard = loop_guard
         self._models = models
         self._client = client
         self._load_wait_s = load_wait_s
@@ -161,8 +165,18 @@ class EngineProvider:
         conversation = call.request.conversation()
         form = answer_form(conversation, args=model.form.args, call_id=model.form.call_id)
         asked = asked_of(conversation, name_most=OPENAI_NAME_MOST)
+        plain = Shape(
+            None,
+            None,
+            asked.stops,
+            asked.names,
+            alternatives=conversation.sampling.top_logprobs,
+            echo=echo_of(conversation),
+            loop_guard=self._loop_guard,
+            tokens_tell=model.own is None,  # of other families no token means a call
+        )
         if form is None:
-            return Shape(None, None, asked.stops, asked.names)
+            return plain
         check_form(conversation)
         try:
             constraint = await self._grammars.of(form)
@@ -170,7 +184,7 @@ class EngineProvider:
             raise schema_error(error, call.request) from error
         except EngineError as error:
             raise house_error(error) from error
-        return Shape(form, constraint, asked.stops, asked.names)
+        return replace(plain, form=form, constraint=constraint)
 
     async def aclose(self) -> None:
         for model in self._models.values():
@@ -190,12 +204,11 @@ class EngineAttempt:
     ) -> None:
         self._client = client
         self._engine = model.engine
-        self._tokens_tell = model.own is None  # of other families no token means a call
         self._call = call
         self._prompt = prompt
         self._shape = shape
         self._sampling = call.request.conversation().sampling
-        self._max_tokens = self._fit(call, len(prompt), model.engine.n_ctx)
+        self._max_tokens = fit_tokens(call, len(prompt), model.engine.n_ctx)
         self._choices = 0
         self._choice = Choice(0, shape, self._new_call_id)
         self._answer: Answer | None = None
@@ -225,7 +238,7 @@ class EngineAttempt:
                 stop=self._shape.engine_stops,
                 top_logprobs=top_logprobs_of(self._sampling),
                 constraint=self._shape.constraint,
-                forbidden=(TOOL_CALLS,) if self._tokens_tell and not self._shape.may_call else (),
+                forbidden=self._shape.forbidden,
             )
         )
         try:
@@ -289,10 +302,8 @@ class EngineAttempt:
             if self._choices == 0:
                 self._cached = chunk.cached
         elif isinstance(chunk, Piece):
-            if not self._tokens_tell:
-                chunk = replace(chunk, tokens=())
             self._choice.take(chunk, events)
-            if self._choice.stopped is not None:
+            if self._choice.ended:
                 await self._next(self._choice.produced, events)
                 return True
         else:
@@ -334,15 +345,3 @@ class EngineAttempt:
         """Nine alphanumerics after ``call_``, as Mistral's format wants them back."""
         seed = f"{self._call.request_id}:{self._choices}:{position}"
         return "call_" + hashlib.blake2b(seed.encode()).hexdigest()[:9]
-
-    @staticmethod
-    def _fit(call: Call, prompt: int, n_ctx: int) -> int:
-        """max_tokens as it fits the context beside the prompt; at least one must."""
-        context = min(n_ctx, call.context_length) if n_ctx else call.context_length
-        room = context - prompt
-        if room < 1:
-            raise ContextExceeded(prompt=prompt, max_tokens=None, context=context)
-        asked = call.max_tokens
-        if asked is None:  # reserving all the room would let the slots answer one after another
-            asked = room if call.max_output_tokens is None else call.max_output_tokens
-        return min(asked, room)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import structs
 
 from tokenhouse.chat import (
     CallDelta,
@@ -16,6 +18,7 @@ from tokenhouse.chat import (
     TextDelta,
 )
 from tokenhouse.engine import (
+    TOOL_CALLS,
     AnswerForm,
     ArgumentsDelta,
     CallEnd,
@@ -25,6 +28,7 @@ from tokenhouse.engine import (
     Done,
     EngineFault,
     Logprob,
+    LoopGuard,
     Malformed,
     Piece,
     StopScanner,
@@ -39,16 +43,26 @@ _LEFT: Final = "the engine's answer left the form that was asked for"
 @dataclass(frozen=True, slots=True)
 class Shape:
     """How an answer is read: its form and constraint, the client's stop strings, and tools' names as the
-    model was given them → the client's own."""
+    model was given them → the client's own. ``alternatives`` per token are told with its probability.
+
+    ``echo`` is said before anything. ``loop_guard``: see the engine's ``LoopGuard``. ``tokens_tell``:
+    control tokens are those of Mistral's formats, and mean what they mean there.
+    """
 
     form: AnswerForm | None
     constraint: Constraint | None
     stops: tuple[str, ...]
     names: Mapping[str, str]
+    alternatives: int = 0
+    echo: str = ""
+    loop_guard: int = 0
+    tokens_tell: bool = True
 
     @property
-    def may_call(self) -> bool:
-        return self.form is not None and bool(self.form.calls)
+    def forbidden(self) -> tuple[int, ...]:
+        """Tokens that are not drawn: the one that begins a call, where none may be made."""
+        may_call = self.form is not None and bool(self.form.calls)
+        return (TOOL_CALLS,) if self.tokens_tell and not may_call else ()
 
     @property
     def engine_stops(self) -> tuple[str, ...]:
@@ -63,7 +77,8 @@ class Shape:
 
 
 class Choice:
-    """``stopped``: a stop string was met here, so the engine has to be told to end."""
+    """``ended``: a stop string was met here, or the answer only repeats itself: the engine has to be told
+    to end."""
 
     def __init__(self, index: int, shape: Shape, new_id: Callable[[int], str]) -> None:
         self._index = index
@@ -71,17 +86,28 @@ class Choice:
         self._reader = call_reader(lambda: new_id(self._reader.calls), shape.form)
         self._witness = None if shape.constraint is None else shape.constraint.witness()
         self._stops = StopScanner(shape.own_stops) if shape.own_stops else None
+        self._guard = LoopGuard(shape.loop_guard)
+        self._tokens_tell = shape.tokens_tell
+        self._echo = shape.echo
         self._untold = 0
-        self._probs: tuple[LogProbs, ...] = ()
+        self._alternatives = shape.alternatives
+        self._owed = 0  # bytes of text that were told before their token was
+        self._probs: list[LogProbs] = []
         self.produced = 0
-        self.stopped: str | None = None
+        self.ended = False
 
     def take(self, piece: Piece, events: list[Event]) -> None:
         """Append the events of a piece. EngineFault for one that leaves the form asked for."""
         witness = self._witness
+        repeats = self._guard.feed(piece.tokens)
+        if not self._tokens_tell:
+            piece = replace(piece, tokens=())
         if witness is not None and not witness.saw(piece.tokens, piece.text):
             raise EngineFault(_LEFT)
         self._tell(self._reader.feed(piece), piece.produced, piece.logprobs, events)
+        if repeats and not self.ended:
+            self._tell_held(events)
+            self._over("length", None, events)
 
     def end(self, done: Done, events: list[Event]) -> None:
         """Append the last events. EngineFault for an end before the form is complete."""
@@ -95,9 +121,13 @@ class Choice:
             said = [event for event in said if not isinstance(event, Malformed)]
         self._tell(said, done.tokens_predicted, done.logprobs, events)
         self._tell_held(events)
-        if self.stopped is None:
+        if not self.ended:
             stop = done.stopping_word if done.stop_type == "word" else None
-            events.append(ChoiceEnded(self._reason(done), self._index, stop))
+            self._over(self._reason(done), stop, events)
+
+    def _over(self, reason: FinishReason, stop: str | None, events: list[Event]) -> None:
+        self.ended = True
+        events.append(ChoiceEnded(reason, self._index, stop))
 
     def _reason(self, done: Done) -> FinishReason:
         if done.stop_type == "limit":
@@ -114,11 +144,14 @@ class Choice:
         events: list[Event],
     ) -> None:
         """The engine's events as ours; the tokens drawn since are told with the first of them."""
-        if self.stopped is not None:
+        if self.ended:
             return
+        if self._echo and produced:
+            events.append(TextDelta(self._echo, self._index, 0))
+            self._echo = ""
         self._untold += produced - self.produced
         self.produced = produced
-        self._probs += tuple(map(logprobs_of, logprobs))
+        self._probs += [logprobs_of(prob, self._alternatives) for prob in logprobs]
         for event in said:
             match event:
                 case EngineText():
@@ -141,15 +174,32 @@ class Choice:
         if self._stops is not None:
             text, stop = self._stops.feed(text)
         if text:
-            probs, self._probs = self._probs, ()
+            probs = self._probs_of(text, last=stop is not None)
             events.append(TextDelta(text, self._index, self._count(), probs))
         if stop is not None:
-            self.stopped = stop
-            events.append(ChoiceEnded("stop_sequence", self._index, stop))
+            self._over("stop_sequence", stop, events)
 
     def _tell_held(self, events: list[Event]) -> None:
         if self._stops is not None and (text := self._stops.rest()):
-            events.append(TextDelta(text, self._index, self._count()))
+            probs = self._probs_of(text, last=True)
+            events.append(TextDelta(text, self._index, self._count(), probs))
+
+    def _probs_of(self, text: str, *, last: bool) -> tuple[LogProbs, ...]:
+        """Those of the tokens that ``text`` is. A text that may stop is told later than its tokens come:
+        a token waits for the rest of its text, and is cut where that never comes."""
+        if self._stops is None or not self._probs:
+            waiting, self._probs = tuple(self._probs), []
+            return waiting
+        told: list[LogProbs] = []
+        room = self._owed + len(text.encode("utf-8", "replace"))
+        while self._probs and (size := len(self._probs[0].raw or b"")) <= room:
+            room -= size
+            told.append(self._probs.pop(0))
+        if last and room and self._probs:
+            cut = self._probs[0]
+            told.append(structs.replace(cut, raw=(cut.raw or b"")[:room]))
+        self._owed = room
+        return tuple(told)
 
     def _count(self) -> int:
         count, self._untold = self._untold, 0

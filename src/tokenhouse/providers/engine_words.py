@@ -215,6 +215,18 @@ def _shown(raw: bytes) -> str:
         return "bytes:" + "".join(f"\\x{byte:02x}" for byte in raw)
 
 
+def fit_tokens(call: Call, prompt: int, n_ctx: int) -> int:
+    """max_tokens as it fits the context beside the prompt; at least one must."""
+    context = min(n_ctx, call.context_length) if n_ctx else call.context_length
+    room = context - prompt
+    if room < 1:
+        raise ContextExceeded(prompt=prompt, max_tokens=None, context=context)
+    asked = call.max_tokens
+    if asked is None:  # reserving all the room would let the slots answer one after another
+        asked = room if call.max_output_tokens is None else call.max_output_tokens
+    return min(asked, room)
+
+
 def house_error(error: EngineError) -> TokenhouseError:
     """What the engine says, by whose fault it is."""
     match error:
