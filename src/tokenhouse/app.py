@@ -40,13 +40,14 @@ from tokenhouse.api import (
     SignIn,
     Status,
     Totals,
+    Visit,
     admin,
     by_path,
     control,
 )
 from tokenhouse.app_metrics import readings
 from tokenhouse.app_operating import LiveAccounts, Operating
-from tokenhouse.app_people import make_people
+from tokenhouse.app_people import make_people, make_visitors
 from tokenhouse.app_providers import Providing, make_providers, why_nothing_answers
 from tokenhouse.billing import Billing, Desk, Keep, Patrol, Prices, PriceVersion, Upkeep
 from tokenhouse.catalogue import Catalogue
@@ -76,6 +77,7 @@ class House:
         self.providing: Providing = make_providers(config, self.catalogue)
         self.store = open_store(config, clock)
         self.billing = Billing(self.store, self.store, self.store, clock)
+        self.visitors = make_visitors(config, self.billing, clock)
         self.prices = Prices(self.store, clock)
         self.access = Access(
             self.store, clock=clock, failed_keys_per_minute=config.server.failed_keys_per_minute
@@ -202,6 +204,7 @@ class House:
                     clock=self.clock,
                     secure_site=server.public_url.startswith("https:"),
                 ),
+                "visit": Visit(self.visitors, clock=self.clock),
                 "postings": account.postings,
                 "health": status.health,
                 "ready": status.ready,
@@ -251,6 +254,7 @@ class House:
             url=self.config.server.public_url,
             support_url=settings.support_url,
             sign_up=settings.sign_up,
+            visitor_cap=self.visitors.cap,
             served=served,
             version=__version__,
         )

@@ -1,10 +1,11 @@
-"""People of a house: their settings, and the way its mail goes."""
+"""People of a house: their settings, the way its mail goes, and who lends visitors their keys."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from tokenhouse import money
 from tokenhouse.access import (
     ConsoleMail,
     Mailer,
@@ -14,9 +15,10 @@ from tokenhouse.access import (
     SmtpMail,
     checked_email,
 )
+from tokenhouse.billing import VISITORS, Billing, Visitors
 from tokenhouse.clock import Clock
 from tokenhouse.config import Config, ConfigError
-from tokenhouse.errors import CallerError
+from tokenhouse.errors import CallerError, HouseError
 
 
 def make_people(
@@ -63,3 +65,18 @@ def make_mailer(config: Config) -> Mailer:
         user=mail.user,
         password=None if password is None else password.reveal,
     )
+
+
+def make_visitors(config: Config, billing: Billing, clock: Clock) -> Visitors:
+    """Who lends visitors their keys. HouseError for a cap that is no amount, or has no plan."""
+    try:
+        cap = money.amount_from_usd(config.site.visitor_cap)
+    except money.MoneyError as error:
+        raise HouseError(f"site.visitor_cap: {error}", code="config_invalid") from None
+    if cap and VISITORS not in config.plans:
+        raise HouseError(
+            "site.visitor_cap: visitors spend from a plan of their own: write [plans.visitors] with a "
+            "monthly_grant, the most that they may cost in a month.",
+            code="config_invalid",
+        )
+    return Visitors(billing, cap=cap, clock=clock)

@@ -24,6 +24,7 @@ from tokenhouse.api.server import Server, ServerSettings, listen, uvicorn_server
 from tokenhouse.api.sign_in import SignIn
 from tokenhouse.api.status import Status
 from tokenhouse.api.totals import Totals
+from tokenhouse.api.visit import Visit
 
 __all__ = [
     "ADMIN",
@@ -59,6 +60,7 @@ __all__ = [
     "SignIn",
     "Status",
     "Totals",
+    "Visit",
     "admin",
     "by_path",
     "control",

@@ -132,6 +132,15 @@ DESCRIBED: Final[Mapping[str, Described]] = {
             "429": "Too many wrong codes from this address.",
         },
     ),
+    "visit": Described(
+        "Account",
+        "The key, when it ends and what it may spend.",
+        errors={
+            "403": "A page of another site asked.",
+            "404": "This house lends visitors no keys.",
+            "429": "Too many visitors today.",
+        },
+    ),
     "redeem": Described(
         "Account",
         "The credit that it became.",

@@ -21,6 +21,7 @@ Name = Literal[
     "generations",
     "redeem",
     "sign_in",
+    "visit",
     "credits",
     "key",
     "health",
@@ -99,6 +100,12 @@ ROUTES: tuple[ApiRoute, ...] = (
         "POST",
         "/api/v1/sign-in",
         'The one-time code that `serve` printed becomes its key (`{"code": "XXXX-…"}`), once.',
+    ),
+    ApiRoute(
+        "visit",
+        "POST",
+        "/api/v1/visit",
+        "A key for the rest of the day, for a visitor who has none (`site.visitor_cap`).",
     ),
     ApiRoute(
         "postings",

@@ -158,6 +158,15 @@ class SiteConfig:
     sign_up: Annotated[
         SignUp, Key('"open" lets visitors make accounts.', choices=("closed", "open"))
     ] = "closed"
+    visitor_cap: Annotated[
+        str,
+        Key(
+            "What a visitor without a key may spend in the playground a day, in US dollars; the account "
+            "`visitors` pays for all of them, on [plans.visitors]. Nothing: none may.",
+            form="USD",
+            shown='"0.00"',
+        ),
+    ] = "0.00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tokenhouse.money import usd
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """``url`` without a closing slash. ``served``: the paths that the API answers; a page names an
-    endpoint, and a client of it, only when it is among them."""
+    endpoint, and a client of it, only when it is among them. ``visitor_cap``: nanodollars that a visitor
+    without a key may spend a day."""
 
     name: str
     url: str
     support_url: str = ""
     sign_up: str = "closed"
+    visitor_cap: int = 0
     served: frozenset[str] = frozenset()
     version: str = ""
 
     def serves(self, path: str) -> bool:
         return path in self.served
+
+    @property
+    def visitor_dollars(self) -> str:
+        return usd(self.visitor_cap)
 
     @property
     def base_url(self) -> str:

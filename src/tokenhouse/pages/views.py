@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tokenhouse import money
-from tokenhouse.billing import ModelFigures
+from tokenhouse.billing import VISITORS, ModelFigures
 from tokenhouse.catalogue import Catalogue, Model, example_cost
 from tokenhouse.errors import CallerError
 from tokenhouse.pages.api_reference import groups
@@ -158,7 +158,7 @@ class Views:
     def _pricing(self, asked: Asked, shelf: Shelf, query: bytes) -> Shown:
         page = Search(page=search_of(query).page)
         words: Words = {
-            "plans": tuple(shelf.catalogue.plans.values()),
+            "plans": tuple(p for p in shelf.catalogue.plans.values() if p.name != VISITORS),
             "search": page,
             "found": find(shelf.offered, page, length=ROWS_LENGTH),
         }

@@ -46,6 +46,11 @@ export async function redeem(code) {
   return (await (await call("/api/v1/sign-in", options)).json()).data.key;
 }
 
+/** A key for the rest of the day, for who has none: `{key, expires_at, cap}`. */
+export async function visit() {
+  return (await (await call("/api/v1/visit", { method: "POST" })).json()).data;
+}
+
 /** Streams an answer: `opened(request id)` once, then `chunk(object)` for each piece. */
 export async function ask(key, body, { signal, opened, chunk }) {
   const streamed = { ...body, stream: true, stream_options: { include_usage: true } };

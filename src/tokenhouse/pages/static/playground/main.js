@@ -1,6 +1,6 @@
 // The playground: one conversation at a time, asked over the public API with the visitor's own key.
 import { priceOf, usd } from "../js/money.js";
-import { Problem, ask, receipt, redeem } from "./api.js";
+import { Problem, ask, receipt, redeem, visit } from "./api.js";
 import { countBody, openaiBody } from "./body.js";
 import { highlight } from "./code.js";
 import { Composer } from "./composer.js";
@@ -153,12 +153,35 @@ function settingsWrong() {
   return wrong !== null;
 }
 
-function send() {
-  if (busy) return;
+let visiting = null;
+let lentKey = "";
+
+/** A visitor without a key gets one for the day, where the house lends them. It is kept nowhere. */
+async function borrow() {
+  const note = byId("pg-key-note");
+  visiting ??= visit();
+  try {
+    const lent = await visiting;
+    byId("pg-key").value = lentKey = lent.key;
+    note.textContent = `Trying it out: $${lent.cap} are on the house until midnight UTC.`;
+    composer.changed();
+    return true;
+  } catch (error) {
+    composer.note(error.message);
+    byId("pg-key").focus();
+    return false;
+  } finally {
+    visiting = null;
+  }
+}
+
+async function send() {
+  if (busy || visiting) return;
   if (composer.empty) {
     composer.field.focus();
     return;
   }
+  if (!key() && root.dataset.visitors && !(await borrow())) return;
   if (!key()) {
     composer.note("Put your API key into the field above first.");
     byId("pg-key").focus();
@@ -218,7 +241,10 @@ async function answer() {
     composer.changed();
     charge(asked, message);
     show();
-    if (message.problem?.status === 401) byId("pg-key").focus();
+    if (message.problem?.status === 401) {
+      if (key() === lentKey) byId("pg-key").value = ""; // the day is over: the next one is lent anew
+      byId("pg-key").focus();
+    }
   } else {
     charge(asked, message);
   }
