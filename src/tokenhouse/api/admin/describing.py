@@ -59,7 +59,7 @@ def _operation(route: AdminRoute, schemas: dict[str, Schema]) -> dict[str, Any]:
         "operationId": f"admin.{route.name}",
         "summary": route.about,
         "tags": [TAG],
-        "security": [{"bearer": []}, {"xApiKey": []}, {"keyHeader": []}],
+        "security": [{"accessToken": []}],
         "responses": {"200": {"description": route.about, "content": content}, **_refusals()},
     }
     parameters = _parameters(route, schemas)

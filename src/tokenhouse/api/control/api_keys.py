@@ -66,10 +66,11 @@ class ApiKeys:
 
     async def show(self, asking: Asking, given: takes.Nothing) -> Answer:
         del given
-        key = await self._billing.key(asking.ids["id"], account=asking.account)
+        key = await self._live(asking)
         return Answer(self._shown(key, await self._billing.key_uses(asking.account)))
 
     async def change(self, asking: Asking, given: takes.ApiKeyChange) -> Answer:
+        await self._live(asking)
         caps: dict[str, Any] = {}
         for name, dollars in (("day_cap", given.day_cap), ("month_cap", given.month_cap)):
             caps[name] = UNSET if isinstance(dollars, UnsetType) else said.amount(dollars, name)
@@ -89,6 +90,7 @@ class ApiKeys:
         return Answer(self._shown(key, await self._billing.key_uses(asking.account)))
 
     async def rotate(self, asking: Asking, given: takes.Rotate) -> Answer:
+        await self._live(asking)
         made = await self._billing.rotate_key(
             asking.ids["id"],
             overlap_ms=given.overlap_seconds * 1000,
@@ -101,10 +103,18 @@ class ApiKeys:
     async def delete(self, asking: Asking, given: takes.Nothing) -> Answer:
         """A key is revoked, not forgotten: its receipts name it."""
         del given
+        await self._live(asking)
         key = await self._billing.revoke_key(
             asking.ids["id"], account=asking.account, by=asking.who.actor
         )
         return Answer(self._shown(key, await self._billing.key_uses(asking.account)))
+
+    async def _live(self, asking: Asking) -> Key:
+        """The key that the path names. One that was deleted is as gone as one that never was."""
+        key = await self._billing.key(asking.ids["id"], account=asking.account)
+        if key.revoked_ms is not None:
+            raise CallerError(f"there is no key {key.id!r}", status=404, code="key_not_found")
+        return key
 
     def _shown(
         self, key: Key, uses: Mapping[str, KeyUse], secret: str | None = None
@@ -129,13 +139,15 @@ class ApiKeys:
         )
 
     def _models(self, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        """Ids, of whatever names; CallerError 400 for one that is none."""
+        """Ids, of whatever names; CallerError 404 for one that is none."""
         if names is None:
             return None
         try:
             return tuple(dict.fromkeys(self._catalogue().resolve(name).id for name in names))
         except CallerError as error:
-            raise CallerError(error.message, code="model_not_found", param="models") from None
+            raise CallerError(
+                error.message, status=404, code="model_not_found", param="models"
+            ) from None
 
     def _ahead(self, text: str | None) -> int | None:
         at_ms = said.when_ms(text, "expires_at", whole_day=True)

@@ -137,6 +137,7 @@ class Auth:
         await self._people.revoke_token(person, asking.who.session)
         return Answer(
             gives.Issued(
+                id=made.token.id,
                 access_token=made.secret,
                 token=made.secret,
                 token_expiry="as_before",
@@ -191,6 +192,7 @@ class Auth:
             signed.person.id, signed.account, name or _DEVICE, until
         )
         return gives.Issued(
+            id=made.token.id,
             access_token=made.secret,
             token=made.secret,
             token_expiry=expiry,

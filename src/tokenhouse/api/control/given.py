@@ -65,13 +65,18 @@ def from_body(body: bytes, kind: type[msgspec.Struct]) -> msgspec.Struct:
 def from_query(scope: Scope, kind: type[msgspec.Struct]) -> msgspec.Struct:
     """The query as what the route takes. A name said often is one list, with commas."""
     said: dict[str, str] = {}
-    for name, value in parse_qsl(scope["query_string"].decode("latin-1"), errors="replace"):
+    for name, value in _pairs(scope):
         name = name.removesuffix("[]")
         said[name] = f"{said[name]},{value}" if name in said else value
     try:
         return msgspec.convert(_named(said, kind), kind, strict=False)
     except msgspec.ValidationError as error:
         raise wrong_field(str(error)) from None
+
+
+def _pairs(scope: Scope) -> list[tuple[str, str]]:
+    text = scope["query_string"].decode("latin-1")
+    return parse_qsl(text, keep_blank_values=True, errors="replace")
 
 
 def _named(

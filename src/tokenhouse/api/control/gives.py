@@ -37,8 +37,10 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
-    """An access token, this once. ``api_key`` only where one was made with it."""
+    """An access token, this once; ``id`` names it in lists. ``api_key`` only where one was made with
+    it."""
 
+    id: str
     access_token: str
     token: str
     token_expiry: str

@@ -234,7 +234,7 @@ OF_PERSON: Final[tuple[ControlRoute, ...]] = (
         gives=gives.ApiKey,
         right=Right.KEYS,
         status=201,
-        refused=(409,),
+        refused=(404, 409),
         example={"name": "laptop", "day_cap": "5.00", "requests_per_minute": 60},
     ),
     ControlRoute(

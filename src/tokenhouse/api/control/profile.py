@@ -13,7 +13,6 @@ from tokenhouse.api.control.route import Act, Answer, Asking
 from tokenhouse.api.generation import usd
 from tokenhouse.billing import Billing
 from tokenhouse.catalogue import Catalogue
-from tokenhouse.errors import CallerError
 
 
 class Profile:
@@ -42,7 +41,7 @@ class Profile:
 
     async def change(self, asking: Asking, given: takes.ProfileChange) -> Answer:
         if isinstance(given.name, UnsetType):
-            raise CallerError("Say what is to be other: 'name'.", param="name")
+            return Answer(said.user(asking.who.person))
         person = await self._people.rename(asking.who, given.name)
         return Answer(said.user(person))
 

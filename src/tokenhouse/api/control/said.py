@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from msgspec import UnsetType
+
 from tokenhouse import money
 from tokenhouse.access import Person
 from tokenhouse.api.control import gives, takes
@@ -76,13 +78,15 @@ def ends_ms(expiry: takes.Expiry, now_ms: int) -> int | None:
     return None if days is None else now_ms + days * 86_400_000
 
 
-def when_ms(text: str | None, param: str, *, whole_day: bool = False) -> int | None:
+def when_ms(text: str | UnsetType | None, param: str, *, whole_day: bool = False) -> int | None:
     """A UTC day or a moment in RFC 3339 → unix milliseconds; ``whole_day``: a day means its end.
 
     CallerError 400 naming ``param``."""
-    if not text:
+    if text is None or isinstance(text, UnsetType):
         return None
     try:
+        if text[4:5] != "-":
+            raise ValueError(text)
         found = datetime.fromisoformat(text)
         if found.tzinfo is None:
             found = found.replace(tzinfo=UTC)

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 NAME_MAX: Final = 200
-EMAIL_MAX: Final = 320
+EMAIL_MAX: Final = 254
 SECRET_MAX: Final = 1024
 COUNT_MAX: Final = 2**63 - 1
 PAGE_MAX: Final = 200
@@ -21,14 +21,42 @@ OFFSET_MAX: Final = 10_000
 Expiry = Literal["1_week", "1_month", "3_months", "never"]
 Role = Literal["owner", "developer", "viewer"]
 
-Email = Annotated[str, Meta(max_length=EMAIL_MAX, description="An e-mail address.")]
+_LETTERS: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL: Final = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_INSIDE: Final = r"\u0000-\u001f\u007f-\u009f\u2028\u2029]"
+_LINE: Final = rf"[^\s{_INSIDE}([^{_INSIDE}*[^\s{_INSIDE})?"
+
+# What a schema can say of these; that it is so, access says, in better words than a pattern's.
+_OF_EMAIL: Final = {"pattern": rf"^{_LETTERS}(\.{_LETTERS})*@{_LABEL}(\.{_LABEL})*$"}
+_OF_LINE: Final = {"pattern": f"^{_LINE}$"}
+_OF_LINE_OR_NONE: Final = {"pattern": f"^({_LINE})?$"}
+_OF_TIME: Final = {"anyOf": [{"format": "date"}, {"format": "date-time"}]}
+
+Email = Annotated[
+    str,
+    Meta(max_length=EMAIL_MAX, description="An e-mail address.", extra_json_schema=_OF_EMAIL),
+]
 Password = Annotated[str, Meta(max_length=SECRET_MAX, description="The person's password.")]
 Again = Annotated[
     str | None, Meta(description="The same once more; refused when it is another one.")
 ]
 Ends = Annotated[Expiry, Meta(description="How long the access token works.")]
-Device = Annotated[str, Meta(max_length=NAME_MAX, description="What the token is called in lists.")]
-Named = Annotated[str, Meta(max_length=NAME_MAX, description="What it is called.")]
+Device = Annotated[
+    str,
+    Meta(
+        max_length=NAME_MAX,
+        description="What the token is called in lists.",
+        extra_json_schema=_OF_LINE_OR_NONE,
+    ),
+]
+Named = Annotated[
+    str,
+    Meta(max_length=NAME_MAX, description="What it is called.", extra_json_schema=_OF_LINE_OR_NONE),
+]
+Name = Annotated[
+    str,
+    Meta(max_length=NAME_MAX, description="What it is called.", extra_json_schema=_OF_LINE),
+]
 Code = Annotated[str, Meta(max_length=SECRET_MAX, description="The code that a mail carried.")]
 Dollars = (
     Annotated[int, Meta(ge=0)]
@@ -45,8 +73,18 @@ When = Annotated[
     str | None,
     Meta(description="A UTC day or a moment in RFC 3339 that lies ahead; null: never."),
 ]
-Day = Annotated[str | None, Meta(description="A UTC day or a moment in RFC 3339.")]
-After = Annotated[str | None, Meta(description="`meta.next` of the page before.")]
+Day = Annotated[
+    str,
+    Meta(description="From this UTC day, or moment in RFC 3339, on.", extra_json_schema=_OF_TIME),
+]
+LastDay = Annotated[
+    str,
+    Meta(
+        description="Up to this UTC day, included, or moment in RFC 3339.",
+        extra_json_schema=_OF_TIME,
+    ),
+]
+_AFTER: Final = "`meta.next` of the page before."
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -102,7 +140,7 @@ class SwitchAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProfileChange(msgspec.Struct, frozen=True, kw_only=True):
-    name: Named | UnsetType = UNSET
+    name: Name | UnsetType = UNSET
 
 
 class PasswordChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,8 +179,8 @@ class Rotate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Range(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
-    from_: Day = None
-    to: Annotated[str | None, Meta(description="Up to this UTC day, included, or moment.")] = None
+    from_: Day | UnsetType = UNSET
+    to: LastDay | UnsetType = UNSET
 
 
 class UsageAsked(Range, frozen=True, kw_only=True):
@@ -159,11 +197,14 @@ class HistoryAsked(Range, frozen=True, kw_only=True):
     model: Annotated[str, Meta(description="Only of this model, by id or alias.")] = ""
     key: Annotated[str, Meta(description="Only of the key with this id.")] = ""
     status: Annotated[
-        Literal["finished", "cancelled", "failed", "crashed"] | None,
+        Literal["finished", "cancelled", "failed", "crashed"] | UnsetType,
         Meta(description="Only what ended so."),
-    ] = None
+    ] = UNSET
     limit: Annotated[int, Meta(ge=1, le=PAGE_MAX, description="How many at most.")] = 50
-    after: After = None
+    after: Annotated[
+        str | UnsetType,
+        Meta(description=_AFTER, extra_json_schema={"pattern": r"^[0-9]{1,18}\.[0-9]{1,18}$"}),
+    ] = UNSET
 
 
 class ModelsAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,14 +225,21 @@ class ModelsAsked(msgspec.Struct, frozen=True, kw_only=True):
 
 class TransactionsAsked(msgspec.Struct, frozen=True, kw_only=True):
     type: Annotated[
-        Literal["credit", "debit"] | None, Meta(description="What came in, or what went out.")
-    ] = None
+        Literal["credit", "debit"] | UnsetType,
+        Meta(description="What came in, or what went out."),
+    ] = UNSET
     limit: Annotated[int, Meta(ge=1, le=PAGE_MAX, description="How many at most.")] = 50
     offset: Annotated[
         int,
         Meta(ge=0, le=OFFSET_MAX, description="How many to leave out; `after` stays in place."),
     ] = 0
-    after: After = None
+    after: Annotated[
+        str | UnsetType,
+        Meta(
+            description=_AFTER,
+            extra_json_schema={"pattern": r"^[0-9]{1,18}\.[^.]+\.(.|\n)+$"},
+        ),
+    ] = UNSET
 
 
 class CouponCode(msgspec.Struct, frozen=True, kw_only=True):

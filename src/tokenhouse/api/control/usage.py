@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final, cast
 
+from msgspec import UnsetType
+
 from tokenhouse.api.control import gives, said, takes
 from tokenhouse.api.control.route import Act, Answer, Asking
 from tokenhouse.api.generation import receipt_json, usd
@@ -91,11 +93,11 @@ class Usage:
         asked = PageAsked(
             since_ms=said.when_ms(given.from_, "from") or 0,
             until_ms=_end(given.to, FOREVER_MS),
-            after=given.after or None,
+            after=None if isinstance(given.after, UnsetType) else given.after,
             limit=given.limit,
             model=model,
             key=given.key or None,
-            outcomes=() if given.status is None else (given.status,),
+            outcomes=() if isinstance(given.status, UnsetType) else (given.status,),
         )
         page = await self._billing.receipts_page(asking.account, asked)
         return Answer([_request(row) for row in page.rows], {"next": page.next})
@@ -117,7 +119,7 @@ class Usage:
         return round(datetime(now.year, now.month, 1, tzinfo=UTC).timestamp() * 1000)
 
 
-def _end(text: str | None, otherwise: int) -> int:
+def _end(text: str | UnsetType, otherwise: int) -> int:
     found = said.when_ms(text, "to", whole_day=True)
     return otherwise if found is None else found
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from msgspec import UnsetType
+
 from tokenhouse.access import Failures
 from tokenhouse.api.control import gives, said, takes
 from tokenhouse.api.control.route import Act, Answer, Asking
@@ -107,7 +109,8 @@ class WalletOf:
         self, account: str, given: takes.TransactionsAsked
     ) -> tuple[list[Line], str | None, int | None]:
         """→ (the lines of the page, where the next begins, how many there are when all were read)"""
-        asked = PageAsked(after=given.after or None)
+        after = None if isinstance(given.after, UnsetType) else given.after
+        asked = PageAsked(after=after)
         skip, passed, found = given.offset, 0, list[Line]()
         for _ in range(PASSES_MOST):
             most = skip or given.limit - len(
@@ -124,14 +127,14 @@ class WalletOf:
                 found += wanted
             asked = replace(asked, after=page.next)
             if page.next is None:
-                return found, None, None if given.after else passed
+                return found, None, passed if after is None else None
             if len(found) == given.limit:
                 break
         return found, asked.after, None
 
 
-def _is_wanted(line: Line, kind: str | None) -> bool:
-    return kind is None or (line.posting.amount > 0) == (kind == "credit")
+def _is_wanted(line: Line, kind: str | UnsetType) -> bool:
+    return isinstance(kind, UnsetType) or (line.posting.amount > 0) == (kind == "credit")
 
 
 def _transaction(line: Line) -> gives.Transaction:
