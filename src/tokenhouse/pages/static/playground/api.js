@@ -14,7 +14,7 @@ const headers = (key) => ({ authorization: `Bearer ${key}`, "content-type": "app
 async function call(path, options) {
   let answer;
   try {
-    answer = await fetch(path, { ...options, cache: "no-store", credentials: "omit" });
+    answer = await fetch(path, { credentials: "omit", ...options, cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "The house could not be reached. Is it running, and are you online?");
@@ -39,10 +39,11 @@ async function problem(answer) {
   });
 }
 
-/** The key that a one-time sign-in code stands for. */
+/** The key that a one-time sign-in code stands for; its answer signs this browser in, too. */
 export async function redeem(code) {
   const body = JSON.stringify({ code });
-  const options = { method: "POST", headers: { "content-type": "application/json" }, body };
+  const headers = { "content-type": "application/json" };
+  const options = { method: "POST", headers, body, credentials: "same-origin" };
   return (await (await call("/api/v1/sign-in", options)).json()).data.key;
 }
 
