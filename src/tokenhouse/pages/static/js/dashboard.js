@@ -1,8 +1,7 @@
 // Conveniences of the account pages; every one of them works without this file.
 
-// a button that is not needed where a choice acts at once
+// the button is not needed where a choice acts at once
 for (const form of document.querySelectorAll("[data-switch]")) {
-  form.querySelector("button").hidden = true;
   form.addEventListener("change", () => form.requestSubmit());
 }
 
@@ -12,8 +11,9 @@ for (const form of document.querySelectorAll("[data-filters]")) {
   const days = [...form.querySelectorAll("[data-custom]")];
   const show = () => {
     for (const day of days) {
-      day.hidden = range.value !== "custom";
-      for (const input of day.querySelectorAll("input")) input.disabled = day.hidden;
+      const off = range.value !== "custom";
+      day.classList.toggle("off", off);
+      for (const input of day.querySelectorAll("input")) input.disabled = off;
     }
   };
   range.addEventListener("change", show);
@@ -27,6 +27,5 @@ for (const time of document.querySelectorAll("time[datetime]")) {
 }
 
 for (const button of document.querySelectorAll("[data-print]")) {
-  button.hidden = false;
   button.addEventListener("click", () => window.print());
 }

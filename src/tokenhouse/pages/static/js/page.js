@@ -36,8 +36,12 @@ document.addEventListener("click", async (event) => {
 
 async function put(text) {
   if (navigator.clipboard && isSecureContext) {
-    await navigator.clipboard.writeText(text);
-    return;
+    try {
+      await navigator.clipboard.writeText(text);
+      return;
+    } catch {
+      // it is not allowed here: the way below may be
+    }
   }
   // plain http on another host: browsers leave only this way
   const area = document.createElement("textarea");
