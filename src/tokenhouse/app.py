@@ -54,7 +54,7 @@ from tokenhouse.catalogue import Catalogue
 from tokenhouse.clock import Clock, SystemClock
 from tokenhouse.config import Config
 from tokenhouse.errors import HouseError
-from tokenhouse.pages import Clerk, Dashboard, Pages, Site
+from tokenhouse.pages import AdminPages, Clerk, Dashboard, Office, Pages, Site
 from tokenhouse.relay import Relay
 from tokenhouse.routing import Health
 from tokenhouse.store import SqliteStore
@@ -268,7 +268,21 @@ class House:
         )
         self.private = pages.with_people(self.people)
         self.private.add(self._dashboard(site).routes())
+        self.private.add(self._admin_pages(site).routes())
         return pages
+
+    def _admin_pages(self, site: Site) -> AdminPages:
+        return AdminPages(
+            Office(
+                desk=self.desk,
+                people=self.people,
+                prices=self.prices,
+                catalogue=lambda: self.catalogue,
+                ready=self._can_answer,
+                site=site,
+                clock=self.clock,
+            )
+        )
 
     def _dashboard(self, site: Site) -> Dashboard:
         clerk = Clerk(

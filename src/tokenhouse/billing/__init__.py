@@ -11,6 +11,7 @@ from tokenhouse.billing.desk import Desk
 from tokenhouse.billing.figures import Hour, ModelFigures, RouteFigures
 from tokenhouse.billing.operating import (
     AccountsAsked,
+    AccountState,
     AuditAsked,
     Difference,
     EngineRow,
@@ -56,6 +57,12 @@ from tokenhouse.billing.visitors import VISITORS, LentKey, Visitors
 from tokenhouse.billing.voucher import not_a_voucher, refusal
 
 __all__ = [
+    "CHARGES",
+    "DAY_MS",
+    "FOREVER_MS",
+    "HOUR_MS",
+    "VISITORS",
+    "AccountState",
     "AccountsAsked",
     "Acts",
     "AttemptRow",
@@ -63,17 +70,13 @@ __all__ = [
     "AuditRow",
     "Billing",
     "By",
-    "CHARGES",
-    "DAY_MS",
     "Desk",
     "Difference",
     "Dimension",
     "EngineRow",
-    "FOREVER_MS",
     "FailuresAsked",
     "Folding",
     "Funds",
-    "HOUR_MS",
     "Hour",
     "Keep",
     "KeyUse",
@@ -109,7 +112,6 @@ __all__ = [
     "Sum",
     "Upkeep",
     "UsageRow",
-    "VISITORS",
     "Verified",
     "Visitors",
     "Voucher",

@@ -74,6 +74,10 @@ class Desk:
             account, amount, reason=checked_reason(reason), idempotency_key=once
         )
 
+    async def is_of(self, account: str, transfer: str) -> bool:
+        """Is that transfer the account's (an id)?"""
+        return await self._office.transfer_account(transfer) == account
+
     async def reverse(self, actor: str, transfer: str, *, reason: str) -> Credited:
         """Take a transfer back; twice is once."""
         return await self.as_actor(actor).reverse(transfer, reason=checked_reason(reason))

@@ -182,6 +182,10 @@ class Lists(Protocol):
         """Those that failed or crashed, whatever ``asked.text`` says; newest written first."""
         ...
 
+    def transfer_account(self, transfer: str) -> Awaitable[str | None]:
+        """Whose a credit, a reversal or a request's charge is; None when there is none of that id."""
+        ...
+
     def open_holds(self, *, limit: int) -> Awaitable[tuple[OpenHold, ...]]:
         """Oldest first."""
         ...

@@ -42,6 +42,10 @@ PAGES: tuple[PageRoute, ...] = (
         "Balance, grants, vouchers, the book (`.csv`, `.ndjson`); `/statements/{month}`: to print.",
     ),
     PageRoute("/dashboard/members", "Who belongs to the account, as what; invite, change, remove."),
+    PageRoute(
+        "/admin",
+        "For operators: accounts, live requests, errors, health, settings, ledger, people, audit log.",
+    ),
     PageRoute("/llms.txt", "What is here, for agents."),
     PageRoute("/sitemap.xml", "Every page."),
     PageRoute("/robots.txt", "Where the sitemap is."),

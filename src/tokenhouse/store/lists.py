@@ -51,6 +51,10 @@ class Lists:
         words = (below(asked.after), asked.since_ms, asked.limit + 1)
         return page(self._all("receipts_failed", *words), asked, self._codec.row, written_place)
 
+    def transfer_account(self, transfer: str) -> str | None:
+        rows = self._all("transfer_account", transfer)
+        return rows[0][0] if rows else None
+
     def open_holds(self, limit: int) -> tuple[OpenHold, ...]:
         return tuple(
             OpenHold(

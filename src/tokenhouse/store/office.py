@@ -151,6 +151,9 @@ class Office:
         pages.below(asked.after)
         return self._read(self._lists.failures, asked)
 
+    def transfer_account(self, transfer: str) -> asyncio.Future[str | None]:
+        return self._read(self._lists.transfer_account, transfer)
+
     def open_holds(self, *, limit: int) -> asyncio.Future[tuple[OpenHold, ...]]:
         return self._read(self._lists.open_holds, limit)
 

@@ -43,6 +43,10 @@ INSERT INTO transfer (account, at_ms, id, kind, amount, reason) VALUES (?, ?, ?,
 SELECT account, kind, amount, reason FROM transfer
 WHERE id = ? AND kind IN ('credit', 'reverse');
 
+-- @transfer_account: whose a credit, a reversal or a charge is
+SELECT account FROM transfer WHERE id = ?1 AND kind IN ('credit', 'reverse')
+UNION ALL SELECT account FROM receipt WHERE id = ?1 AND cost > 0;
+
 -- @charge_find: what a hold was charged when it ended, by the hold's id
 SELECT account, CASE state WHEN 'settled' THEN 'settle' ELSE 'expire' END, -cost
 FROM receipt WHERE id = ? AND cost > 0;
