@@ -9,6 +9,9 @@ from typing import Any, Final, cast
 from tokenhouse.pages.render import anchor_of
 
 Json = Mapping[str, Any]
+OPERATORS: Final = "/api/admin/"
+"""What stands below it is for those who run the house: it is in the document, not on the page for all."""
+
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 
@@ -46,7 +49,7 @@ def groups(document: Json) -> tuple[Group, ...]:
     by_tag: dict[str, list[Operation]] = {}
     others = _same(document)
     for path, method, operation in _operations(document):
-        if _numbered(operation):
+        if _numbered(operation) or path.startswith(OPERATORS):
             continue
         also = tuple(others.get(operation["operationId"], ()))
         tag = operation["tags"][0]
