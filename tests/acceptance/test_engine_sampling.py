@@ -124,3 +124,36 @@ async def test_fields_that_the_engine_has_no_word_for_are_named(
             assert wrong.status_code == 400
             assert wrong.json()["error"]["param"] == "logit_bias"
         await running.clean()
+
+
+NON_LATIN = ("नमस्ते दुनिया", "สวัสดี", "你好，世界", "مرحبا", "🙂👩‍🚀", "Привет", "한국어", "ሰላም")
+
+
+async def test_log_probabilities_spell_the_answer_byte_by_byte(
+    tmp_path: Path, weights: Path
+) -> None:
+    """Also where tokens end inside characters, which the engine itself says nothing of."""
+    split = 0
+    async with engine_house(tmp_path, weights) as (running, sdk):
+        for place, text in enumerate(NON_LATIN):
+            asked = asking(text, temperature=1, seed=place, logprobs=True, top_logprobs=2)
+            for answer in (
+                await sdk.chat.completions.create(**asked),
+                await accumulated(sdk, asked),
+            ):
+                choice = answer.choices[0]
+                assert choice.logprobs is not None
+                probs = choice.logprobs.content or []
+                raw = b"".join(bytes(prob.bytes or ()) for prob in probs)
+                assert raw.decode("utf-8", "replace") == choice.message.content
+                assert answer.usage is not None
+                assert len(probs) <= answer.usage.completion_tokens
+                for prob in probs:
+                    assert -60 < prob.logprob <= 0
+                    assert len(prob.top_logprobs) == 2
+                    split += prob.token.startswith("bytes:")
+        assert split > 10, "there were characters of several tokens"
+        none = await sdk.chat.completions.create(**asking(logprobs=True))
+        assert none.choices[0].logprobs is not None
+        assert not any(prob.top_logprobs for prob in none.choices[0].logprobs.content or ())
+        await running.clean()

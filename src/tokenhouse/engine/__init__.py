@@ -32,6 +32,7 @@ from .completion import (
 from .constraint import Constraint, Grammars, Witness
 from .conversation import Call, Conversation, Picture, ToolSpec, Turn
 from .derive import derive_tekken
+from .drawn import Drawn, look
 from .encoder import Encoder, find_tekken, load_tekken
 from .errors import (
     BadConversation,
@@ -113,6 +114,7 @@ __all__ = [
     "Counts",
     "DiskShort",
     "Done",
+    "Drawn",
     "Encoder",
     "Engine",
     "EngineBusy",
@@ -188,6 +190,7 @@ __all__ = [
     "format_of",
     "gib",
     "load_tekken",
+    "look",
     "memory_bandwidth",
     "mend_activation",
     "plan_pull",

@@ -99,6 +99,17 @@ class Tekken:
                 ids += encode(piece)
         return ids
 
+    def token_bytes(self, token: int) -> bytes:
+        """Of one token; empty for control tokens."""
+        return b"" if token < self.n_special else self._bpe.decode_single_token_bytes(token)
+
+    def token_id(self, raw: bytes) -> int | None:
+        """The token of exactly these bytes, if there is one."""
+        try:
+            return self._bpe.encode_single_token(raw)
+        except KeyError:
+            return None
+
     def decode(self, ids: Iterable[int]) -> str:
         """Text of the ids; control ids are left out, broken UTF-8 becomes U+FFFD."""
         first = self.n_special

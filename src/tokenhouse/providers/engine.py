@@ -26,6 +26,7 @@ from tokenhouse.engine import (
     SchemaRefused,
     Use,
     completion_body,
+    look,
     read_chunk,
     read_error,
 )
@@ -33,7 +34,7 @@ from tokenhouse.errors import CallerError, UpstreamError
 from tokenhouse.providers.base import Call, Sink
 from tokenhouse.providers.engine_choice import Choice, Shape
 from tokenhouse.providers.engine_forms import answer_form, check_form, schema_error
-from tokenhouse.providers.engine_prompts import EngineModel, headers_of, origin_of
+from tokenhouse.providers.engine_prompts import EngineModel, headers_of, likeliest, origin_of
 from tokenhouse.providers.engine_start import LOAD_WAIT_S, begun
 from tokenhouse.providers.engine_words import (
     LEAVES,
@@ -174,6 +175,7 @@ class EngineProvider:
             echo=echo_of(conversation),
             loop_guard=self._loop_guard,
             tokens_tell=model.own is None,  # of other families no token means a call
+            vocabulary=model.tekken if conversation.sampling.logprobs else None,
         )
         if form is None:
             return plain
@@ -312,12 +314,26 @@ class EngineAttempt:
         return False
 
     async def _end(self, done: Done, events: list[Event]) -> None:
-        self._choice.end(done, events)
+        self._choice.finish(done, events)
         if self._choices == 0:
             self._cached = done.cached
+        await self._fill()
+        self._choice.end(done, events)
         if self._room is not None:
             self._room.finished()
         await self._next(done.tokens_predicted, events)
+
+    async def _fill(self) -> None:
+        """Ask for the log-probabilities of tokens that the stream has left out. The room is still ours,
+        and the engine has all but the last token of each question in its cache."""
+        vocabulary, drawn = self._shape.vocabulary, self._choice.drawn
+        while vocabulary is not None and (before := drawn.missing()) is not None:
+            asked = look([*self._prompt, *before], vocabulary)
+            try:
+                top = await likeliest(asked, self._client, self._engine)
+            except (EngineError, UpstreamError):
+                return  # the answer is whole: that token's bytes are told with the next one's
+            self._choice.know(drawn.found(top))
 
     async def _next(self, tokens: int, events: list[Event]) -> None:
         """A choice has ended, having drawn so many tokens."""

@@ -26,12 +26,14 @@ from tokenhouse.engine import (
     CallStart,
     Constraint,
     Done,
+    Drawn,
     EngineFault,
     Logprob,
     LoopGuard,
     Malformed,
     Piece,
     StopScanner,
+    Tekken,
     call_reader,
 )
 from tokenhouse.engine import TextDelta as EngineText
@@ -57,6 +59,7 @@ class Shape:
     echo: str = ""
     loop_guard: int = 0
     tokens_tell: bool = True
+    vocabulary: Tekken | None = None
 
     @property
     def forbidden(self) -> tuple[int, ...]:
@@ -92,6 +95,7 @@ class Choice:
         self._untold = 0
         self._alternatives = shape.alternatives
         self._owed = 0  # bytes of text that were told before their token was
+        self.drawn = Drawn(shape.vocabulary)
         self._probs: list[LogProbs] = []
         self.produced = 0
         self.ended = False
@@ -109,8 +113,12 @@ class Choice:
             self._tell_held(events)
             self._over("length", None, events)
 
-    def end(self, done: Done, events: list[Event]) -> None:
-        """Append the last events. EngineFault for an end before the form is complete."""
+    def know(self, probs: Sequence[Logprob]) -> None:
+        """Tokens' log-probabilities, in order; they are told with the next text, or the end."""
+        self._probs += [logprobs_of(prob, self._alternatives) for prob in probs]
+
+    def finish(self, done: Done, events: list[Event]) -> None:
+        """Append the last texts. EngineFault for an end before the form is complete."""
         witness = self._witness
         if witness is not None and not (
             witness.saw((), done.text) and (done.stop_type == "limit" or witness.complete)
@@ -121,9 +129,17 @@ class Choice:
             said = [event for event in said if not isinstance(event, Malformed)]
         self._tell(said, done.tokens_predicted, done.logprobs, events)
         self._tell_held(events)
-        if not self.ended:
-            stop = done.stopping_word if done.stop_type == "word" else None
-            self._over(self._reason(done), stop, events)
+
+    def end(self, done: Done, events: list[Event]) -> None:
+        """Append the end, and what is known by now of tokens that the stream had left out."""
+        if self.ended:
+            return
+        self.know(self.drawn.rest())
+        if self._probs and not self._reader.calls:
+            probs, self._probs = tuple(self._probs), []
+            events.append(TextDelta("", self._index, 0, probs))
+        stop = done.stopping_word if done.stop_type == "word" else None
+        self._over(self._reason(done), stop, events)
 
     def _over(self, reason: FinishReason, stop: str | None, events: list[Event]) -> None:
         self.ended = True
@@ -151,13 +167,15 @@ class Choice:
             self._echo = ""
         self._untold += produced - self.produced
         self.produced = produced
-        self._probs += [logprobs_of(prob, self._alternatives) for prob in logprobs]
+        if logprobs:
+            self.know(self.drawn.feed(produced, logprobs))
         for event in said:
             match event:
                 case EngineText():
                     self._text(event.text, events)
                 case CallStart():
                     self._tell_held(events)
+                    self._probs.clear()  # those of text are told: a call's are nobody's
                     name = self._names.get(event.name, event.name)
                     events.append(CallStarted(event.index, event.id, name, self._index))
                 case ArgumentsDelta():

@@ -6,14 +6,21 @@ import secrets
 from dataclasses import dataclass
 
 from tokenhouse.engine import (
+    PATH,
     TEMPLATE_PATH,
     TOKENIZE_PATH,
     V7,
+    Completion,
     Encoder,
     Engine,
     Format,
+    Logprob,
     OwnTemplate,
+    Piece,
     RequestRefused,
+    Tekken,
+    completion_body,
+    read_chunk,
     read_error,
     read_prompt,
     read_tokens,
@@ -23,6 +30,7 @@ from tokenhouse.engine import (
 from tokenhouse.engine import Conversation as EngineConversation
 from tokenhouse.providers.failures import transport_failure
 from tokenhouse.transport import Client, HeaderBlock, Origin, TransportError, header_block
+from tokenhouse.wire import sse
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,11 @@ class EngineModel:
     encoder: Encoder | None
     form: Format = V7
     own: OwnTemplate | None = None
+
+    @property
+    def tekken(self) -> Tekken | None:
+        """Its tokenizer, where that is Mistral's."""
+        return None if self.encoder is None else self.encoder.tekken
 
     @property
     def vocabulary(self) -> int:
@@ -75,20 +88,34 @@ class EngineModel:
         return read_tokens(await self._ask(TOKENIZE_PATH, asked, client))
 
     async def _ask(self, path: str, body: bytes, client: Client) -> bytes:
-        engine = self.engine
+        return await _asked(self.engine, path, body, client)
+
+
+async def likeliest(asked: Completion, client: Client, engine: Engine) -> tuple[Logprob, ...]:
+    """The likeliest first tokens of a completion. Raises EngineError and UpstreamError."""
+    frames = sse.Reader()
+    told = await _asked(engine, PATH, completion_body(asked), client)
+    for _, payload in frames.feed(told):
+        chunk = read_chunk(payload)
+        if isinstance(chunk, Piece) and chunk.logprobs:
+            return chunk.logprobs[0].top
+    return ()
+
+
+async def _asked(engine: Engine, path: str, body: bytes, client: Client) -> bytes:
+    try:
+        answer = await client.send(
+            origin_of(engine), b"POST", path.encode(), headers=headers_of(engine), body=body
+        )
         try:
-            answer = await client.send(
-                origin_of(engine), b"POST", path.encode(), headers=headers_of(engine), body=body
-            )
-            try:
-                told = await answer.read_all()
-            finally:
-                await answer.aclose()
-        except TransportError as error:
-            raise transport_failure(error, engine.spec.name) from error
-        if answer.status != 200:
-            raise read_error(answer.status, told)
-        return told
+            told = await answer.read_all()
+        finally:
+            await answer.aclose()
+    except TransportError as error:
+        raise transport_failure(error, engine.spec.name) from error
+    if answer.status != 200:
+        raise read_error(answer.status, told)
+    return told
 
 
 def origin_of(engine: Engine) -> Origin:
