@@ -1,4 +1,5 @@
-"""Takes the README's pictures of a running house, with the system's Chromium."""
+"""Takes the README's pictures of a running house, and the card that links to its pages are shown with, with
+the system's Chromium."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from tests.pages.visitors import say
 from tests.support.browser import DESK, PHONE, Scheme, chromium, visiting
 from tests.support.house import Running, serving
 
-PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
+SCRIPTS = Path(__file__).resolve().parent
+PICTURES = SCRIPTS.parent / "docs" / "pictures"
+CARD = SCRIPTS.parent / "src" / "tokenhouse" / "pages" / "static" / "card.png"
 ROWS = (
     """
 [server]
@@ -73,6 +76,7 @@ TAKEN = (
 async def take() -> None:
     """Serve, ask a few times so that there are figures to show, and take each picture."""
     PICTURES.mkdir(exist_ok=True)
+    await _card()
     with tempfile.TemporaryDirectory() as folder:
         async with serving(Path(folder), ROWS) as running, chromium() as browser:
             await _ask(running)
@@ -86,6 +90,15 @@ async def take() -> None:
                     if visit.wrong:
                         raise SystemExit(f"{picture.path}: {visit.wrong}")
             await _talk(running, browser)
+
+
+async def _card() -> None:
+    """``card.html``, in the size that Open Graph's readers cut least from."""
+    async with chromium() as browser:
+        page = await browser.new_page(viewport={"width": 1200, "height": 630})
+        await page.goto((SCRIPTS / "card.html").as_uri())
+        await page.screenshot(path=CARD)
+        _say(CARD)
 
 
 async def _talk(running: Running, browser: Browser) -> None:
@@ -103,7 +116,7 @@ async def _talk(running: Running, browser: Browser) -> None:
 
 
 def _say(file: Path) -> None:
-    print(f"{file.relative_to(PICTURES.parent.parent)}: {file.stat().st_size} bytes")
+    print(f"{file.relative_to(SCRIPTS.parent)}: {file.stat().st_size} bytes")
 
 
 async def _ask(running: Running) -> None:

@@ -7,7 +7,7 @@ import gzip
 import json
 import re
 from pathlib import Path
-from urllib.parse import urldefrag, urljoin
+from urllib.parse import urldefrag, urljoin, urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -227,6 +227,10 @@ async def test_search_engines_are_told_the_price_that_bills(tmp_path: Path) -> N
         told = json.loads(block[1])
         assert [offer["price"] for offer in told["offers"]] == ["0.35", "0.56"]
         assert '<meta property="og:type" content="product">' in html
+        card = re.search(r'<meta property="og:image" content="([^"]+)">', html)
+        assert card is not None
+        picture = await client.get(urlsplit(card[1]).path)
+        assert picture.headers["content-type"] == "image/png"
 
 
 async def test_what_a_house_does_not_have_is_not_shown(tmp_path: Path) -> None:
