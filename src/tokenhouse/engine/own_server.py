@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import re
 import signal
@@ -39,6 +40,7 @@ _CONSTRAINED: Final = {
     "prompt": [1],
     "n_predict": 1,
     "stream": False,
+    "cache_prompt": False,
     "grammar": '%llguidance {}\nstart: "a"\n',
 }
 
@@ -92,6 +94,7 @@ class OwnServer(Child):
     async def _ask(self) -> None:
         import httpx2  # only who names a binary pays for it
 
+        logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells of every request
         way = httpx2.AsyncHTTPTransport(uds=self._load.socket)
         keyed = {"authorization": f"Bearer {self._load.key}"}
         async with httpx2.AsyncClient(
