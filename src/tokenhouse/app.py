@@ -48,7 +48,7 @@ from tokenhouse.api import (
 from tokenhouse.app_metrics import readings
 from tokenhouse.app_operating import LiveAccounts, Operating
 from tokenhouse.app_people import make_people, make_visitors
-from tokenhouse.app_providers import Providing, make_providers, why_nothing_answers
+from tokenhouse.app_providers import Providing, make_providers, model_states, why_nothing_answers
 from tokenhouse.billing import Billing, Desk, Keep, Patrol, Prices, PriceVersion, Upkeep
 from tokenhouse.catalogue import Catalogue
 from tokenhouse.clock import Clock, SystemClock
@@ -185,7 +185,7 @@ class House:
             failed_codes_per_minute=server.failed_keys_per_minute,
         )
         counted = Counted(self.totals, self.relay.totals, partial(readings, self))
-        status = Status(counted, readiness=self._readiness)
+        status = Status(counted, readiness=self._readiness, models=self._model_states)
         openapi = OpenApi(self.config.site.name, server.public_url, __version__)
         exact, prefixes = by_path(
             {
@@ -337,6 +337,9 @@ class House:
 
     def _can_answer(self, model_id: str) -> bool:
         return self.relay.can_answer(self.catalogue.resolve(model_id))
+
+    def _model_states(self) -> Mapping[str, str]:
+        return model_states(self.providing, self.catalogue)
 
     def _readiness(self) -> Mapping[str, str | None]:
         offered = (model for model in self.catalogue.models if model.price is not None)

@@ -313,3 +313,33 @@ def why_nothing_answers(providing: Providing, catalogue: Catalogue) -> Mapping[s
         if not reasons or all(reason is not None for reason in reasons):
             found[model.id] = next(filter(None, reasons), "it has no route")
     return found
+
+
+LOADED, LOADING, ON_DISK, ELSEWHERE = "loaded", "loading", "on disk", "elsewhere"
+_BEST_FIRST = (LOADED, LOADING, ON_DISK, ELSEWHERE)
+
+
+def model_states(providing: Providing, catalogue: Catalogue) -> Mapping[str, str]:
+    """Offered model → "loaded", "loading", "on disk" (its first request loads it), "elsewhere" (another
+    API runs it), or why it can't answer now."""
+    found: dict[str, str] = {}
+    for model in catalogue.models:
+        if model.price is not None:
+            told = [
+                _state(providing.providers[route.provider], route.model)
+                for route in model.routes
+                if route.provider in providing.providers
+            ]
+            best = [state for state in _BEST_FIRST if state in told]
+            found[model.id] = next(iter(best or told), "it has no route")
+    return found
+
+
+def _state(provider: Provider, upstream_model: str) -> str:
+    why = provider.why_not(upstream_model)
+    if why is not None:
+        return why
+    if not isinstance(provider, EngineProvider):
+        return ELSEWHERE
+    state = provider.engines[upstream_model].state
+    return {"ready": LOADED, "loading": LOADING}.get(state, ON_DISK)

@@ -12,12 +12,18 @@ from tokenhouse.api.metrics import Counted, HouseCollector
 
 
 class Status:
-    """``readiness`` tells, per part, None when it is ready, else what it waits for."""
+    """``readiness`` tells, per part, None when it is ready, else what it waits for; ``models``, per
+    offered model, where it stands."""
 
     def __init__(
-        self, counted: Counted, *, readiness: Callable[[], Mapping[str, str | None]]
+        self,
+        counted: Counted,
+        *,
+        readiness: Callable[[], Mapping[str, str | None]],
+        models: Callable[[], Mapping[str, str]],
     ) -> None:
         self._readiness = readiness
+        self._models = models
         self._registry = CollectorRegistry()
         self._house = HouseCollector(counted)
         self._registry.register(self._house)
@@ -33,7 +39,11 @@ class Status:
         del scope, receive
         parts = self._readiness()
         waiting = {name: reason for name, reason in parts.items() if reason is not None}
-        state = {"status": "waiting" if waiting else "ready", "parts": {**parts}}
+        state = {
+            "status": "waiting" if waiting else "ready",
+            "parts": {**parts},
+            "models": {**self._models()},
+        }
         await Respond(send, []).json(503 if waiting else 200, msgspec.json.encode(state))
 
     async def metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
