@@ -97,14 +97,15 @@ def write_gguf(
     *,
     seed: int = 0,
     template: str | None = None,
+    version: str = "v7",
 ) -> Path:
-    """Random weights in F16. With a chat template it is of another family: the control tokens are
-    `MARKS`, and stand last."""
+    """Random weights in F16, with Tekken's control tokens of a version. With a chat template they are of
+    another family: the control tokens are `MARKS`, and stand last."""
     size = Shape() if shape is None else shape
     writer = gguf.GGUFWriter(str(path), "llama")
     _write_facts(writer, size)
     if template is None:
-        _write_vocabulary(writer, tekken(vocabulary))
+        _write_vocabulary(writer, tekken(vocabulary), control(version))
     else:
         _write_other_vocabulary(writer, tekken(vocabulary + SPECIAL - len(MARKS)), template)
     draw = np.random.default_rng(seed)
@@ -189,9 +190,11 @@ def _write_other_vocabulary(
     writer.add_chat_template(template)
 
 
-def _write_vocabulary(writer: gguf.GGUFWriter, description: dict[str, Any]) -> None:
+def _write_vocabulary(
+    writer: gguf.GGUFWriter, description: dict[str, Any], named: list[str]
+) -> None:
     words, merges = _words_and_merges(description)
-    specials = list(CONTROL) + [f"<SPECIAL_{i}>" for i in range(len(CONTROL), SPECIAL)]
+    specials = named + [f"<SPECIAL_{i}>" for i in range(len(named), SPECIAL)]
     kinds = [int(gguf.TokenType.CONTROL)] * SPECIAL + [int(gguf.TokenType.NORMAL)] * len(words)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("tekken")
