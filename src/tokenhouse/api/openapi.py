@@ -105,7 +105,7 @@ def _operation(route: ApiRoute, number: int) -> dict[str, Any]:
             "in": "query",
             "required": each["name"] in words.required,
             "description": each["about"],
-            "schema": {"type": "string"},
+            "schema": each.get("schema", {"type": "string"}),
         }
         for each in words.parameters
     ]
@@ -135,7 +135,7 @@ def _operation(route: ApiRoute, number: int) -> dict[str, Any]:
 def _responses(words: Described) -> dict[str, Any]:
     content: dict[str, Any] = {words.media: {"schema": {"$ref": _HERE + words.answer}}}
     if words.streams:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
+        content["text/event-stream"] = {"schema": {}}  # one event after the other, no one value
     found: dict[str, Any] = {"200": {"description": words.about, "content": content}}
     for status, about in words.errors.items():
         found[status] = {

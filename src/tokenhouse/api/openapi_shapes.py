@@ -60,6 +60,8 @@ class Shapes:
             required = [field.encode_name for field in kind.fields if field.required]
             if required:
                 shape["required"] = required
+            if isinstance(kind, inspect.StructType) and kind.forbid_unknown_fields:
+                shape["additionalProperties"] = False
         return {"$ref": self._place + name}
 
     def _name(self, shape: type) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tokenhouse.billing import PAGE_MAX
+
 TAGS: Final = ("Inference", "Models", "Receipts", "Account", "Operation", "More")
 
 _PAID: Final = {
@@ -30,7 +32,7 @@ class Described:
     body: str | None = None
     error: str = "Error"
     errors: Mapping[str, str] = field(default_factory=dict[str, str])
-    parameters: tuple[Mapping[str, str], ...] = ()
+    parameters: tuple[Mapping[str, Any], ...] = ()
     required: tuple[str, ...] = ()
     streams: bool = False
     key: bool = False
@@ -43,13 +45,32 @@ _ASKED: Final = {
 }
 
 
-_LIMIT: Final = {"name": "limit", "about": "How many at most."}
-_SINCE: Final = {"name": "since", "about": "From this UTC day or moment on."}
-_UNTIL: Final = {"name": "until", "about": "Up to this UTC day or moment, which is excluded."}
-_DATE: Final = {"name": "date", "about": "One UTC day, as 2026-11-22."}
+_TIME: Final = {
+    "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]
+}
+_LIMIT: Final = {
+    "name": "limit",
+    "about": "How many at most.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": PAGE_MAX},
+}
+_SINCE: Final = {"name": "since", "about": "From this UTC day or moment on.", "schema": _TIME}
+_UNTIL: Final = {
+    "name": "until",
+    "about": "Up to this UTC day or moment, which is excluded.",
+    "schema": _TIME,
+}
+_DATE: Final = {"name": "date", "about": "One UTC day, as 2026-11-22.", "schema": _TIME}
 _AFTER: Final = {"name": "after", "about": "The cursor of the page before."}
-_ORDER: Final = {"name": "order", "about": "`desc`, newest first, or `asc`."}
-_FORMAT: Final = {"name": "format", "about": "`json`, `ndjson` or `csv`; the last two give all."}
+_ORDER: Final = {
+    "name": "order",
+    "about": "`desc`, newest first, or `asc`.",
+    "schema": {"enum": ["desc", "asc"]},
+}
+_FORMAT: Final = {
+    "name": "format",
+    "about": "`json`, `ndjson` or `csv`; the last two give all.",
+    "schema": {"enum": ["json", "ndjson", "csv"]},
+}
 _RANGE: Final = (_LIMIT, _AFTER, _SINCE, _UNTIL, _ORDER, _FORMAT)
 _DAYS: Final = (_DATE, _SINCE, _UNTIL)
 

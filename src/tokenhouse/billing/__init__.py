@@ -30,7 +30,7 @@ from tokenhouse.billing.operating import (
 from tokenhouse.billing.patrol import Patrol
 from tokenhouse.billing.port import Acts, Lists, Office, Records
 from tokenhouse.billing.prices import PriceBook, Prices, PriceVersion
-from tokenhouse.billing.reading import Reading, summed
+from tokenhouse.billing.reading import PAGE_MAX, Reading, summed
 from tokenhouse.billing.statement import CHARGES, Line, Statement, Sum, month_of, month_range
 from tokenhouse.billing.upkeep import Keep, Upkeep
 from tokenhouse.billing.values import (
@@ -61,6 +61,7 @@ __all__ = [
     "DAY_MS",
     "FOREVER_MS",
     "HOUR_MS",
+    "PAGE_MAX",
     "VISITORS",
     "AccountState",
     "AccountsAsked",

@@ -30,7 +30,9 @@ _LINE: Final = rf"[^\s{_INSIDE}([^{_INSIDE}*[^\s{_INSIDE})?"
 _OF_EMAIL: Final = {"pattern": rf"^{_LETTERS}(\.{_LETTERS})*@{_LABEL}(\.{_LABEL})*$"}
 _OF_LINE: Final = {"pattern": f"^{_LINE}$"}
 _OF_LINE_OR_NONE: Final = {"pattern": f"^({_LINE})?$"}
-_OF_TIME: Final = {"anyOf": [{"format": "date"}, {"format": "date-time"}]}
+_OF_TIME: Final = {
+    "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]
+}
 
 Email = Annotated[
     str,
