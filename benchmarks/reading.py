@@ -6,6 +6,7 @@ The same reader on both sides of the comparison, so that its own cost cancels.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 
@@ -57,11 +58,14 @@ class _Chunk(msgspec.Struct):
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
 
 
-async def through_api(asked: Asked, max_tokens: int) -> Read:
-    """Ask the house; ``asked`` says where and with which key."""
+async def through_api(
+    asked: Asked, question: str, max_tokens: int, begun: asyncio.Event | None = None
+) -> Read:
+    """Ask the house; ``asked`` says where and with which key. ``begun`` is set at the first token; who
+    cancels this leaves as a client does."""
     body = {
         "model": asked.model,
-        "messages": [{"role": "user", "content": QUESTION}],
+        "messages": [{"role": "user", "content": question}],
         "max_tokens": max_tokens,
         "temperature": 0,
         "stream": True,
@@ -72,33 +76,43 @@ async def through_api(asked: Asked, max_tokens: int) -> Read:
         (reader, writer), asked.path, key=asked.key, body=msgspec.json.encode(body)
     )
     first, tokens = 0.0, 0
-    while (frame := await frames.next()) is not None:
-        if frame == b"[DONE]":
-            continue
-        chunk = _decode_chunk(frame)
-        if not first and any(
-            (c.delta is not None and c.delta.content) or c.finish_reason for c in chunk.choices
-        ):
-            first = frames.elapsed()
-        if chunk.usage is not None:
-            tokens = chunk.usage.completion_tokens
+    with contextlib.closing(writer):
+        while (frame := await frames.next()) is not None:
+            if frame == b"[DONE]":
+                continue
+            chunk = _decode_chunk(frame)
+            if not first and any(
+                (c.delta is not None and c.delta.content) or c.finish_reason for c in chunk.choices
+            ):
+                first = _first(frames, begun)
+            if chunk.usage is not None:
+                tokens = chunk.usage.completion_tokens
     return Read(first, frames.elapsed(), tokens)
 
 
-async def from_engine(engine: Engine, prompt: list[int], max_tokens: int) -> Read:
+async def from_engine(
+    engine: Engine, prompt: list[int], max_tokens: int, begun: asyncio.Event | None = None
+) -> Read:
     """Ask the engine's own socket for the same."""
     reader, writer = await asyncio.open_unix_connection(engine.socket_path)
     body = completion_body(Completion(prompt, max_tokens, Sampling(temperature=0)))
     frames = await _Frames.ask((reader, writer), PATH, key=engine.api_key, body=body)
     first, tokens = 0.0, 0
-    while (frame := await frames.next()) is not None:
-        chunk = read_chunk(frame)
-        if isinstance(chunk, Piece | Done):
-            if not first and (chunk.text or isinstance(chunk, Done)):
-                first = frames.elapsed()
-            if isinstance(chunk, Done):
-                tokens = chunk.tokens_predicted
+    with contextlib.closing(writer):
+        while (frame := await frames.next()) is not None:
+            chunk = read_chunk(frame)
+            if isinstance(chunk, Piece | Done):
+                if not first and (chunk.text or isinstance(chunk, Done)):
+                    first = _first(frames, begun)
+                if isinstance(chunk, Done):
+                    tokens = chunk.tokens_predicted
     return Read(first, frames.elapsed(), tokens)
+
+
+def _first(frames: _Frames, begun: asyncio.Event | None) -> float:
+    if begun is not None:
+        begun.set()
+    return frames.elapsed()
 
 
 class _Frames:
