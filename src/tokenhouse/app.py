@@ -292,6 +292,7 @@ class House:
             ready=self._can_answer,
             site=site,
             clock=self.clock,
+            changed=self.access.look_again,
             codes=self.sign_in_codes,
         )
         per_minute = self.config.server.failed_keys_per_minute

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
+from msgspec import structs
 
 from tests.pages.houses import Elements, valid_html
 from tests.pages.insiders import Insider, ask, inside, signed_in
+from tests.store.requests import admission, receipt
 from tests.support.house import Running
 from tokenhouse import ids
 from tokenhouse.access import Role
@@ -186,7 +189,8 @@ async def test_a_key_is_changed_rotated_once_and_revoked_when_it_is_meant(tmp_pa
         assert (unsure.status_code, "Tick the box" in unsure.text) == (400, True)
         assert (await ask(running, secret)).status_code == 200
         assert (await insider.post(f"{path}/revoke", sure="yes")).status_code == 303
-        await running.house.billing.keys()
+        assert (await ask(running, secret)).status_code == 401  # at once
+        assert (await ask(running)).status_code == 401
         page = (await insider.get(path)).text
         assert "Rotate the key" not in page
         assert (
@@ -277,12 +281,20 @@ async def test_what_others_wrote_is_text(tmp_path: Path) -> None:
         evil = await signed_in(running, account=account.id, name="Eve")
         key = (await billing.create_key(account.id, EVIL)).key
         await billing.credit(account.id, 5, reason=EVIL)
+        asked = admission(7, account.id, 0)
+        await house.store.admit(
+            structs.replace(asked, key=key.id, model=EVIL, at_ms=house.clock.now_ms())
+        )
+        await house.store.close(
+            structs.replace(receipt(7, account.id, 0), error=EVIL, finish_reason=EVIL), tokens=0
+        )
         member = await signed_in(running, name="<script>Mallory</script>")
         async with evil.client, member.client:
             await make_key(member, name=EVIL)
             for who, path in (
                 *((evil, path) for path in (*PAGES, f"/dashboard/api-keys/{key.id}")),
-                (evil, f"/dashboard/usage?model={EVIL}&key_id={EVIL}&after=1.1"),
+                (evil, f"/dashboard/usage?model={quote(EVIL)}&key_id={quote(EVIL)}"),
+                (evil, f"/dashboard/usage/{asked.id}"),
                 (evil, f"/dashboard/wallet/statements/{(await billing.months(EVIL))[0]}"),
                 (insider, "/dashboard/api-keys"),
                 (insider, "/dashboard/usage"),

@@ -31,6 +31,8 @@ from tokenhouse.relay import Outcome
 FILTERS = (
     "",
     "?range=30d",
+    "?range=24h",
+    "?range=month",
     "?range=30d&model=acme/loud",
     "?range=30d&outcome=failed",
     "?range=30d&outcome=finished&model=acme/echo",

@@ -114,6 +114,10 @@ class Access:
             raise _not_open(caller)
         return caller
 
+    def look_again(self) -> None:
+        """Something was just changed in this process: the next request asks whether it still holds."""
+        self._epoch_at = float("-inf")
+
     def _other_key(self, body_key: str | None, query_key: str | None) -> bytes:
         given = query_key if body_key is None else body_key
         if given is None:

@@ -22,7 +22,8 @@ from tokenhouse.pages.site import Site
 
 @dataclass(frozen=True, slots=True)
 class Clerk:
-    """Who the pages ask, and through whom they act. ``ready``: can this model answer now?"""
+    """Who the pages ask, and through whom they act. ``ready``: can this model answer now?
+    ``changed``: to be told when a key was changed."""
 
     billing: Billing
     prices: Prices
@@ -30,6 +31,7 @@ class Clerk:
     ready: Callable[[str], bool]
     site: Site
     clock: Clock
+    changed: Callable[[], None]
     codes: SignInCodes | None = None
 
     def offered(self) -> tuple[Model, ...]:

@@ -121,6 +121,7 @@ async def change(clerk: Clerk, looking: Looking, id: str, typed: Form) -> Shown 
     try:
         wanted = change_of(key_form(typed), clerk.catalogue(), clerk.clock.now_ms(), old=key)
         await clerk.billing.change_key(id, wanted, account=looking.account, by=looking.who.actor)
+        clerk.changed()
     except CallerError as error:
         return await one_key(clerk, looking, id, Deed(typed, error))
     return None
@@ -137,6 +138,7 @@ async def rotate(clerk: Clerk, looking: Looking, id: str, typed: Form) -> Shown:
             account=looking.account,
             by=looking.who.actor,
         )
+        clerk.changed()
     except CallerError as error:
         if error.code == "key_rotated":
             return await _made_before(clerk, looking, id)
@@ -153,6 +155,7 @@ async def revoke(clerk: Clerk, looking: Looking, id: str, typed: Form) -> Shown 
         error = CallerError("Tick the box to revoke this key.", param="sure")
         return await one_key(clerk, looking, id, Deed(typed, error))
     await clerk.billing.revoke_key(id, account=looking.account, by=looking.who.actor)
+    clerk.changed()
     return None
 
 
