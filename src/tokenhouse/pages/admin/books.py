@@ -21,8 +21,11 @@ EXPORTED: Final = 500
 ACTS: Final = (
     *("accounts create", "accounts change", "credit", "ledger reverse", "ledger verify"),
     *("keys create", "keys change", "keys rotate", "keys revoke", "requests cancel"),
-    *("routes reset", "settings reload"),
+    *("vouchers create", "vouchers redeem", "vouchers revoke", "routes reset", "settings reload"),
+    *("people invite", "people withdraw", "people change", "people state", "people operator"),
+    *("members add", "members change", "members remove", "tokens create", "tokens revoke"),
 )
+"""What may stand in the log, for the choice above it."""
 
 
 class BookPages:
