@@ -17,7 +17,8 @@ from .errors import ContextTooLong, EngineDown, EngineError, EngineFault, Reques
 
 PATH: Final = "/completion"
 _UNSEEDED: Final = 0xFFFF_FFFF  # llama.cpp draws a seed itself
-_SAMPLERS: Final = ("penalties", "top_k", "typ_p", "top_p", "min_p", "temperature")
+# The temperature comes before what is cut off, as Mistral's own code and vLLM have it; llama.cpp's last
+_SAMPLERS: Final = ("penalties", "temperature", "top_k", "typ_p", "top_p", "min_p")
 _CACHED: Final = "timings/cache_n"
 _LAST_FIELDS: Final = (
     "content", "tokens", "stop", "stop_type", "stopping_word", "tokens_predicted",
