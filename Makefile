@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test test-long check format docs bench screenshots node-parts clean
+.PHONY: help serve test test-long check format docs bench verify-model screenshots node-parts clean
 
 VENV := .venv
 PYTHON_IN := $(VENV)/bin/python
@@ -14,7 +14,7 @@ NODE_PARTS := tests/node/node_modules
 ARGS ?=
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 serve: $(VENV)/stamp-serve ## serve the starter on http://127.0.0.1:8080 (ARGS="--port 9000")
 	@exec $(VENV)/bin/tokenhouse serve $(ARGS)
@@ -44,6 +44,9 @@ docs: $(VENV)/stamp-dev ## write the generated tables in docs/reference
 bench: $(VENV)/stamp-dev ## run the benchmarks and print their ratios
 	@for file in $(BENCHMARKS); do \
 		$(PYTHON_IN) -m "benchmarks.$$(basename "$$file" .py)" $(ARGS) || exit 1; done
+
+verify-model: $(VENV)/stamp-dev ## check real weights that are here: text, tools, pictures (ARGS="MODEL")
+	@$(PYTHON_IN) -m scripts.verify_model $(ARGS)
 
 screenshots: $(VENV)/stamp-dev ## take the README's pictures with the system's Chromium
 	@$(PYTHON_IN) -m scripts.screenshots
