@@ -7,36 +7,58 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tokenhouse.catalogue import STARTER, Model
-from tokenhouse.config import Config, EngineProviderConfig
+from tokenhouse.config import Config, EngineProviderConfig, tuned
 from tokenhouse.starter import weights_path
 
 if TYPE_CHECKING:  # --help comes at once
-    from tokenhouse.engine import Fit, GgufHeader, Plan
+    from tokenhouse.engine import Fit, GgufHeader, Plan, Projector
 
 _SHORT_COMMIT: Final = 12
 _DEFAULT_CONTEXT: Final = 32768
 
 
-def context_of(config: Config, row: Model | None, header: GgufHeader) -> tuple[int, int]:
-    """→ (tokens of context, tokens per step) that the engine would run these weights with."""
+def fit_of(
+    config: Config,
+    row: Model | None,
+    header: GgufHeader,
+    eyes: Projector | None,
+    available: int | None,
+) -> Fit:
+    """Whether these weights would fit into ``available`` bytes, run as these settings say."""
+    from tokenhouse.engine import KV_SHARE, fit
+
     provider = _provider(config, row)
+    return fit(
+        header,
+        eyes,
+        context=_context(provider, row, header),
+        n_batch=provider.batch,
+        available=available,
+        kv_share=KV_SHARE[provider.kv],
+    )
+
+
+def _context(provider: EngineProviderConfig, row: Model | None, header: GgufHeader) -> int:
     context = provider.context
     if not context:
         context = row.context_length if row is not None else _DEFAULT_CONTEXT
     if header.context_length is not None:
         context = min(context, header.context_length)
-    return context, provider.batch
+    return context
 
 
-def fit_here(config: Config, row: Model) -> tuple[Path, int, Fit | None] | None:
+def fit_here(
+    config: Config, row: Model, *, served: bool = False
+) -> tuple[Path, int, Fit | None] | None:
     """→ (the weights' file, bytes with its projector, whether they fit: None when the file is broken);
-    None when the weights aren't here."""
+    None when the weights aren't here. ``served``: the house runs, so that what is short now may be what
+    its idle models will give back; else what is free now bounds it too."""
     from tokenhouse.engine import (
+        Budget,
         EngineError,
         bytes_available,
         find_projector,
         find_weights,
-        fit,
         read_header,
         read_projector,
     )
@@ -49,12 +71,15 @@ def fit_here(config: Config, row: Model) -> tuple[Path, int, Fit | None] | None:
         return None
     try:
         header = read_header(weights)
-        file = find_projector(weights)
+        file = find_projector(weights) if "image" in row.input_modalities else None
         eyes = None if file is None else read_projector(file)
     except EngineError:
         return weights, weights.stat().st_size, None
-    context, n_batch = context_of(config, row, header)
-    found = fit(header, eyes, context=context, n_batch=n_batch, available=bytes_available())
+    bounds = [Budget(config.engine.memory or None).limit, None if served else bytes_available()]
+    available = min((bound for bound in bounds if bound is not None), default=None)
+    if available is not None:
+        available = max(0, available - _provider(config, row).cache)
+    found = fit_of(config, row, header, eyes, available)
     return weights, found.weights + found.projector, found
 
 
@@ -127,6 +152,6 @@ def _provider(config: Config, row: Model | None) -> EngineProviderConfig:
     named = {route.provider for route in row.routes} if row is not None else set[str]()
     engines = [p for p in config.providers if isinstance(p, EngineProviderConfig)]
     for provider in engines:
-        if provider.name in named:
-            return provider
+        if row is not None and provider.name in named:
+            return tuned(provider, row.engine)
     return engines[0] if engines else EngineProviderConfig(name="local")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tokenhouse.cli_frame import Settings, Verb, settings_of
 from tokenhouse.cli_open import build_catalogue
 from tokenhouse.cli_output import Column, print_json, print_table
 from tokenhouse.cli_plans import price_cells
+from tokenhouse.cli_states import states
 from tokenhouse.config import Config
 from tokenhouse.starter import tokenizer_path
 
@@ -31,16 +33,18 @@ def models(settings: Settings) -> None:
     """List the catalogue.
 
     Ids, context lengths, prices in dollars per million tokens (and what they say beside input and
-    output), where each model runs; for weights that run here, their size and whether they fit in
-    this machine's memory (`tokenhouse pull` fetches them).
+    output), where each model runs; for weights that run here, their size, whether they fit in
+    memory (`tokenhouse pull` fetches them), and whether the running server has them loaded.
     """
     config = settings.load()
     catalogue = build_catalogue(config)
+    told = states(config)
     if settings.as_json:
         by_id = {model.id: model for model in catalogue.models}
-        print_json(
-            [{**asdict(row), "local": _local(by_id[row.id], config)} for row in catalogue.rows]
-        )
+        rows = [
+            {**asdict(row), "local": _local(by_id[row.id], config, told)} for row in catalogue.rows
+        ]
+        print_json(rows)
         return
     beside = any(price_cells(model.price)[2] for model in catalogue.models)
     columns = (
@@ -52,10 +56,11 @@ def models(settings: Settings) -> None:
         Column("runs at"),
         Column("here"),
         Column("fits"),
+        Column("state"),
     )
-    rows = [_line(model, config, beside=beside) for model in catalogue.models]
+    lines = [_line(model, (config, told), beside=beside) for model in catalogue.models]
     print_table(
-        columns, rows, empty="the catalogue is empty; give it [[models]] in tokenhouse.toml"
+        columns, lines, empty="the catalogue is empty; give it [[models]] in tokenhouse.toml"
     )
 
 
@@ -89,35 +94,49 @@ def count(settings: Settings, file: Path | None, name: str | None) -> None:
         print(f"{tokens} (estimated: the tokenizer of {model.id} is not here)")
 
 
-def _line(model: Model, config: Config, *, beside: bool) -> tuple[str, ...]:
+def _line(
+    model: Model, house: tuple[Config, Mapping[str, str] | None], *, beside: bool
+) -> tuple[str, ...]:
     into, out, more = price_cells(model.price)
     places = dict.fromkeys(route.provider for route in model.routes)
     cells = (model.id, str(model.context_length), into, out, *((more,) if beside else ()))
-    return (*cells, ", ".join(places) or "nowhere", *_here(model, config))
+    return (*cells, ", ".join(places) or "nowhere", *_here(model, *house))
 
 
-def _here(model: Model, config: Config) -> tuple[str, str]:
-    """→ (the size of its weights on this machine, whether they fit)"""
+def _here(model: Model, config: Config, told: Mapping[str, str] | None) -> tuple[str, str, str]:
+    """→ (the size of its weights on this machine, whether they fit, where they are now)"""
     from tokenhouse.engine import gib
 
     if not _runs_here(model, config):
-        return "", ""
-    found = fit_here(config, model)
+        return "", "", ""
+    found = fit_here(config, model, served=told is not None)
     if found is None:
-        return "no", ""
+        return "no", "", ""
     _, size, fit = found
-    if fit is None:
-        return gib(size), "broken file"
-    return gib(size), {True: "yes", False: "no", None: "unknown"}[fit.fits]
+    fits = "broken file" if fit is None else {True: "yes", False: "no", None: "unknown"}[fit.fits]
+    state = _state(model, told)
+    return gib(size), fits, state if state in _SHORT else "failed"
 
 
-def _local(model: Model, config: Config) -> dict[str, object] | None:
+_SHORT = ("loaded", "loading", "on disk", "unknown")
+
+
+def _state(model: Model, told: Mapping[str, str] | None) -> str:
+    """Where weights that are here are: as the running server says; on the disk without one."""
+    return "on disk" if told is None else told.get(model.id, "unknown")
+
+
+def _local(
+    model: Model, config: Config, told: Mapping[str, str] | None
+) -> dict[str, object] | None:
     """The same for JSON; None where the weights aren't here."""
-    found = fit_here(config, model) if _runs_here(model, config) else None
+    served = told is not None
+    found = fit_here(config, model, served=served) if _runs_here(model, config) else None
     if found is None:
         return None
     file, size, fit = found
-    return {"file": str(file), "bytes": size, "fit": None if fit is None else fit_rows(fit)}
+    rows = None if fit is None else fit_rows(fit)
+    return {"file": str(file), "bytes": size, "fit": rows, "state": _state(model, told)}
 
 
 def _runs_here(model: Model, config: Config) -> bool:

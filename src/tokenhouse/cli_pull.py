@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from tokenhouse.catalogue import Catalogue, Model
-from tokenhouse.cli_fit import context_of, fit_lines, fit_rows, plan_rows, refusal
+from tokenhouse.cli_fit import fit_lines, fit_of, fit_rows, plan_rows, refusal
 from tokenhouse.cli_frame import (
     AUTH,
     NOT_FOUND,
@@ -111,7 +111,6 @@ def _pull(
         bytes_available,
         carry_out,
         check_disk,
-        fit,
         memory_bandwidth,
         plan_pull,
         tokens_per_second,
@@ -120,10 +119,7 @@ def _pull(
     config, row = house
     directory = Path(config.engine.weights_dir)
     plan = plan_pull(hub, wanted, directory)
-    context, n_batch = context_of(config, row, plan.header)
-    found = fit(
-        plan.header, plan.eyes, context=context, n_batch=n_batch, available=bytes_available()
-    )
+    found = fit_of(config, row, plan.header, plan.eyes, bytes_available())
     speed = tokens_per_second(plan.header.file_bytes, memory_bandwidth())
     notes = _notes(plan, row, how)
     if not settings.as_json:

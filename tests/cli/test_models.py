@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.support.house import serving
 from tokenhouse.chat import estimate_tokens
+from tokenhouse.cli_frame import Settings
+from tokenhouse.cli_states import states
 from tokenhouse.engine import load_tekken
 from tokenhouse.starter import tokenizer_path, weights_path
 
 
 def test_models_lists_ids_and_prices(cli: Cli) -> None:
     head, *lines = cli("models").out.splitlines()
-    assert head.split() == ["model", "context", "input", "output", "runs", "at", "here", "fits"]
+    columns = "model context input output runs at here fits state"
+    assert head.split() == columns.split()
     shown = {line.split()[0]: line.split()[1:] for line in lines}
     assert shown["mistralai/mistral-small-3.1-24b-instruct"][:3] == ["131072", "$0.35", "$0.56"]
 
@@ -22,6 +28,7 @@ def test_models_as_json_are_the_rows_of_the_api(cli: Cli) -> None:
     assert row["context_length"] == 131072
     assert row["local"] is None
     assert rows["tokenhouse/starter"]["local"]["bytes"] == weights_path().stat().st_size
+    assert rows["tokenhouse/starter"]["local"]["state"] == "on disk"
 
 
 @pytest.mark.parametrize("text", ["", "Hello, house!", "नमस्ते दुनिया\n", "[INST] x [/INST]"])
@@ -46,3 +53,23 @@ def test_count_refuses_what_is_no_text_and_what_is_not_there(cli: Cli) -> None:
     assert "UTF-8" in cli("count", stdin=b"\xff\xfe", code=2).err
     assert "missing.txt" in cli("count", "missing.txt", code=1).err
     assert cli("--json", "count", "--model", "x/y", stdin="", code=5).error["code"]
+
+
+async def test_models_say_what_the_running_server_has_loaded(cli: Cli) -> None:
+    config = Settings(data=cli.data).load()
+    assert states(config) is None
+    async with serving(cli.data, "") as running:
+        file = cli.data / "tokenhouse.toml"
+        assert states(config) == {}, "another port"
+        file.write_text(f"[server]\nport = {running.port}\n")
+        [starter] = running.house.providing.eager
+        await starter.wait_ready(60)
+        rows = await asyncio.to_thread(lambda: cli("models", "--json").json)
+        said = {row["id"]: row["local"] for row in rows}
+        assert said["tokenhouse/starter"]["state"] == "loaded"
+        assert said["tokenhouse/starter"]["fit"]["fits"] is True
+        await starter.unload()
+        lines = await asyncio.to_thread(lambda: cli("models").out.splitlines())
+        [line] = [line for line in lines if line.startswith("tokenhouse/starter")]
+        assert line.endswith("on disk")
+    assert states(Settings(data=cli.data).load()) is None

@@ -12,7 +12,7 @@ import tokenhouse.engine
 from tests.cli.conftest import Cli
 from tests.engine.eyes import write_projector
 from tests.engine.hub import COMMIT, FakeHub, serve_hub
-from tests.engine.tiny import write_gguf
+from tests.engine.tiny import Shape, write_gguf
 from tokenhouse.app_providers import make_providers, why_nothing_answers
 from tokenhouse.cli_frame import Settings
 from tokenhouse.cli_open import build_catalogue
@@ -24,12 +24,16 @@ Q8 = "mistralai_Mistral-Small-3.1-24B-Instruct-2503-Q8_0.gguf"
 EYES = "mmproj-mistralai_Mistral-Small-3.1-24B-Instruct-2503-f16.gguf"
 
 
+LONG = Shape(context=131_072)
+"""As much as the catalogue's rows say."""
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     place = tmp_path_factory.mktemp("far")
     return {
-        Q4: write_gguf(place / Q4).read_bytes(),
-        Q8: write_gguf(place / Q8, seed=1).read_bytes(),
+        Q4: write_gguf(place / Q4, shape=LONG).read_bytes(),
+        Q8: write_gguf(place / Q8, shape=LONG, seed=1).read_bytes(),
         EYES: write_projector(place / EYES, gelu=True).read_bytes(),
     }
 
@@ -52,6 +56,8 @@ def has(monkeypatch: pytest.MonkeyPatch, octets: int | None) -> None:
 
 
 def test_a_pulled_model_runs_from_the_next_start(cli: Cli, far: FakeHub) -> None:
+    cli.data.mkdir(exist_ok=True)
+    (cli.data / "tokenhouse.toml").write_text('[engine]\nmemory = "1TiB"\n')
     settings = Settings(data=cli.data)
     config = settings.load()
     catalogue = build_catalogue(config)
@@ -107,7 +113,7 @@ def test_what_cannot_fit_is_refused_with_the_mend_unless_forced(
     report = cli("pull", "mistral-small-3.1", "--force", "--json").json
     assert report["fit"]["fits"] is False
     line = next(line for line in cli("models").out.splitlines() if line.startswith(SMALL))
-    assert line.split()[-1] == "no"
+    assert line.split()[-3:] == ["no", "on", "disk"]
     has(monkeypatch, None)
     line = next(line for line in cli("models").out.splitlines() if line.startswith(SMALL))
     assert line.split()[-1] == "unknown"
@@ -119,7 +125,7 @@ def test_a_shorter_context_is_named_when_it_would_fit(
     whole = cli("pull", "mistral-small-3.1", "--dry-run", "--json").json["fit"]
     has(monkeypatch, whole["need"] - whole["kv"] // 2)
     said = cli("pull", "mistral-small-3.1", "--dry-run").out
-    assert "It does with context = 16384 in [providers.local]" in said
+    assert "It does with context = 65536 in [providers.local]" in said
 
 
 def test_a_smaller_quantisation_is_named_when_it_would_fit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -43,6 +44,7 @@ class Status:
             "status": "waiting" if waiting else "ready",
             "parts": {**parts},
             "models": {**self._models()},
+            "pid": os.getpid(),
         }
         await Respond(send, []).json(503 if waiting else 200, msgspec.json.encode(state))
 

@@ -33,10 +33,23 @@ class DirectoryLock:
                 " --data directory",
                 code="already_served",
             ) from error
+        os.ftruncate(file, 0)
+        os.write(file, b"%d\n" % os.getpid())
         self._file = file
 
     def drop(self) -> None:
         """Idempotent."""
         if self._file is not None:
+            os.ftruncate(self._file, 0)
             os.close(self._file)
             self._file = None
+
+
+def served_by(directory: Path) -> int | None:
+    """The process that took the lock last and lives (it may be another by now: ask it); None without."""
+    try:
+        pid = int((directory / NAME).read_text())
+        os.kill(pid, 0)
+    except (OSError, ValueError):
+        return None
+    return pid
