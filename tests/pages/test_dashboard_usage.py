@@ -258,3 +258,16 @@ async def test_every_chart_has_its_table_and_no_word_of_it_is_a_script(tmp_path:
         assert [each["aria-label"] for each in drawings] == ["Cost by day"]
         assert len(elements.every("table")) == 4
         assert all("src" in each for each in elements.every("script"))
+
+
+async def test_the_overview_names_the_last_failures_of_the_week(tmp_path: Path) -> None:
+    async with used(tmp_path) as (running, insider):
+        page = (await insider.get("/dashboard")).text
+        told = re.findall(r'href="/dashboard/usage/(req_[0-9a-f]+)"', page)
+        wanted = [
+            row.id
+            for row in await running.house.billing.receipts(running.account.id)
+            if row.outcome in ("failed", "crashed")
+        ]
+        assert told == wanted[:5]
+        assert len(told) == 5

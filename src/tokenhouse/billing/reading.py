@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import aclosing
@@ -44,6 +45,7 @@ T = TypeVar("T")
 
 BY_DAY: tuple[Dimension, ...] = ("day", "account", "model")
 PAGE_MAX = 1000
+SUMMED_HERE = 500
 
 
 class Reading:
@@ -198,6 +200,8 @@ class Reading:
         )
         if model is not None or key is not None:
             rows = tuple(r for r in rows if model in (None, r.model) and key in (None, r.key))
+        if len(rows) > SUMMED_HERE:  # requests go on meanwhile
+            return await asyncio.to_thread(summed, rows, by)
         return summed(rows, by)
 
     async def figures(self, *, since_ms: int, limit: int = 2000) -> Mapping[str, ModelFigures]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tokenhouse.billing import (
     DAY_MS,
     Pace,
     PageAsked,
+    ReceiptRow,
     UsageRow,
     month_of,
     month_range,
@@ -22,6 +23,7 @@ from tokenhouse.pages.snippets import KEY, quick_lines
 
 DAYS = 30
 ERRORS = 5
+ERROR_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,6 @@ async def overview(clerk: Clerk, looking: Looking) -> Shown:
     rows = await billing.usage(account, since_ms=first_ms, by=("day",))
     grants = await billing.grants(account)
     keys = await billing.keys(account)
-    errors = await billing.receipts_page(
-        account,
-        PageAsked(since_ms=now_ms - 7 * DAY_MS, outcomes=("failed", "crashed"), limit=ERRORS),
-    )
     plan = clerk.catalogue().plan(looking.plan)
     given = sum(grant.amount for grant in grants if grant.period == month_of(now_ms))
     model = clerk.first_model()
@@ -61,7 +59,7 @@ async def overview(clerk: Clerk, looking: Looking) -> Shown:
         "today": _sum(row for row in rows if row.start_ms == today_ms),
         "month": _sum(row for row in rows if row.start_ms is not None and row.start_ms >= month_ms),
         "chart": _chart(rows, today_ms),
-        "errors": errors.rows,
+        "errors": await _errors(clerk, account, rows, today_ms),
         "plan": plan,
         "limits": _limits(plan, await billing.pace(account)),
         "grant_due": max(0, plan.monthly_grant - given),
@@ -73,6 +71,27 @@ async def overview(clerk: Clerk, looking: Looking) -> Shown:
         "curl": None if model is None else quick_lines(model, clerk.site, KEY)[0],
     }
     return page("overview", "overview", words)
+
+
+async def _errors(
+    clerk: Clerk, account: str, rows: Sequence[UsageRow], today_ms: int
+) -> tuple[ReceiptRow, ...]:
+    """The last requests of the week that failed. The sums of its days say where to look, so that an
+    account with many requests and no failure is not searched."""
+    found: list[ReceiptRow] = []
+    for row in reversed(rows):
+        start_ms = row.start_ms
+        if start_ms is None or start_ms <= today_ms - ERROR_DAYS * DAY_MS or len(found) == ERRORS:
+            break
+        if row.failed:
+            asked = PageAsked(
+                since_ms=start_ms,
+                until_ms=start_ms + DAY_MS,
+                outcomes=("failed", "crashed"),
+                limit=ERRORS - len(found),
+            )
+            found += (await clerk.billing.receipts_page(account, asked)).rows
+    return tuple(found)
 
 
 def _limits(plan: Plan, pace: Pace) -> tuple[Limit, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -76,19 +77,18 @@ async def usage(clerk: Clerk, looking: Looking, asked: UsageAsked) -> Shown:
         model=asked.model or None,
         key=asked.key or None,
     )
-    used = (row.model for row in summed(rows, ("model",)))
+    log = await billing.receipts_page(looking.account, asked.page())
+    # a year of many keys and models is thousands of rows: inference goes on while they are summed
+    offered = [model.id for model in clerk.offered()]
+    drawn = await asyncio.to_thread(_drawn, rows, names, asked, offered)
     words: Words = {
         "asked": asked,
         "ranges": RANGES,
         "outcomes": tuple(OUTCOMES),
         "names": names,
         "choices": _choices([key.id for key in reversed(keys)], asked.key),
-        "models": _choices([*used, *(model.id for model in clerk.offered())], asked.model),
-        "total": next(iter(summed(rows, ())), None),
-        "chart": _columns(rows, asked),
-        "by_model": _shares(summed(rows, ("model",)), "model", names, asked),
-        "by_key": _shares(summed(rows, ("key",)), "key", names, asked),
-        "log": await billing.receipts_page(looking.account, asked.page()),
+        "log": log,
+        **drawn,
     }
     return page("usage", "usage", words)
 
@@ -145,6 +145,20 @@ def _source(row: ReceiptRow, bucket: str) -> str:
     answer = bucket in ("output", "reasoning")
     source = row.answer_source if answer else row.prompt_source
     return "" if source is None else SOURCES[source]
+
+
+def _drawn(
+    rows: Sequence[UsageRow], names: Mapping[str, str], asked: UsageAsked, offered: Sequence[str]
+) -> Words:
+    """Sums and charts, and the models to choose from: those used, then those offered."""
+    by_model = summed(rows, ("model",))
+    return {
+        "total": next(iter(summed(rows, ())), None),
+        "models": _choices([*(row.model for row in by_model), *offered], asked.model),
+        "chart": _columns(rows, asked),
+        "by_model": _shares(by_model, "model", names, asked),
+        "by_key": _shares(summed(rows, ("key",)), "key", names, asked),
+    }
 
 
 def _short(name: str) -> str:
