@@ -25,6 +25,7 @@ WORDS = (
     *("offer", "route", "provider", "attempt", "dialect", "event", "usage", "meter", "hold"),
     *("settle", "release", "expire", "reverse", "posting", "receipt", "lease", "engine", "starter"),
     *("person", "member", "operator", "session", "invitation", "errand"),
+    *("budget", "share", "use"),
     *("statement", "recording", "tier", "cap", "queue", "voucher", "lot", "fold", "prune", "audit"),
 )
 
