@@ -13,6 +13,7 @@ from tokenhouse.chat import (
     Role,
     Sampling,
     TextPart,
+    Tool,
 )
 from tokenhouse.engine import Logprob, v7_pieces
 from tokenhouse.errors import CallerError
@@ -122,3 +123,10 @@ def test_a_token_that_is_no_whole_character_is_shown_as_bytes() -> None:
     assert (made.token, made.raw, made.logprob) == ("bytes:\\xf0\\x9f", b"\xf0\x9f", -0.5)
     assert [(other.token, other.raw) for other in made.top] == [("bytes:\\xe2\\x82", b"\xe2\x82")]
     assert logprobs_of(Logprob(4, "é", "é".encode(), -0.5)).token == "é"
+
+
+def test_parameters_with_a_number_beyond_all_numbers_are_refused_by_name() -> None:
+    tools = (Tool("f", schema=b'{"maximum":1e400}'),)
+    with pytest.raises(CallerError, match="'f'") as caught:
+        engine_conversation(Conversation(messages=(said("user", "hi"),), tools=tools), None)
+    assert caught.value.param == "tools"

@@ -149,11 +149,15 @@ def _said(
 
 
 def _tool(tool: Tool) -> ToolSpec:
-    return ToolSpec(
-        safe_name(tool.name, OPENAI_NAME_MOST),
-        msgspec.json.decode(tool.schema, type=dict[str, object]),
-        tool.description,
-    )
+    try:
+        parameters = msgspec.json.decode(tool.schema, type=dict[str, object])
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise CallerError(
+            f"The parameters of the tool {tool.name!r} can't be read: {error}.",
+            param="tools",
+            code="invalid_schema",
+        ) from error
+    return ToolSpec(safe_name(tool.name, OPENAI_NAME_MOST), parameters, tool.description)
 
 
 def check_sampling(asked: Sampling, vocabulary: int) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from tokenhouse.errors import CallerError
+from tokenhouse.wire import growth
 from tokenhouse.wire.anthropic_messages.shapes import (
     Block,
     CacheControl,
@@ -79,6 +80,7 @@ def check_messages(body: MessagesBody, facts: Facts, *, paired: bool) -> None:
         role = message.role
         if role == "system":
             facts.has_system = True
+            facts.extra_bytes += growth.REMINDER_BYTES
         elif role not in _ROLES:
             raise invalid(f"messages.{position}.role", "Input should be 'user' or 'assistant'")
         elif content is None:
@@ -189,6 +191,7 @@ def _check_use(path: str, block: Block, facts: Facts) -> None:
     if value[0] != _BRACE:
         raise invalid(f"{path}.input", "Input should be a valid dictionary", code="invalid_type")
     facts.input_bytes += len(value)
+    facts.extra_bytes += growth.CALL_BYTES + growth.of_json(block.input)
 
 
 def _check_result(path: str, block: Block, facts: Facts) -> None:
@@ -207,6 +210,9 @@ def _check_result(path: str, block: Block, facts: Facts) -> None:
                     "'tool_reference'",
                 )
             _check_block(f"{path}.content.{index}", inner, "user", facts)
+        facts.extra_bytes += growth.of_result([inner.text or "" for inner in content])
+    elif content is not None:
+        facts.extra_bytes += growth.of_result([content])
 
 
 def _check_other(path: str, block: Block, facts: Facts) -> None:
@@ -217,7 +223,9 @@ def _check_other(path: str, block: Block, facts: Facts) -> None:
         if block.tool is None:
             raise missing(f"{path}.{kind}.tool")
         if block.tool.definition is not None:
-            facts.input_bytes += len(memoryview(block.tool.definition.input_schema))
+            schema = block.tool.definition.input_schema
+            facts.input_bytes += len(memoryview(schema))
+            facts.extra_bytes += growth.TOOL_BYTES + growth.of_json(schema)
     if kind.endswith("_tool_result"):
         facts.extra_bytes = UNBOUNDED  # what a hosted tool fetched may be a document
     elif kind not in _HARMLESS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from tokenhouse.wire import growth
 from tokenhouse.wire.anthropic_messages.checks import Facts
 from tokenhouse.wire.anthropic_messages.shapes import (
     FormatShape,
@@ -94,7 +95,7 @@ def _check_tool(index: int, tool: ToolShape, facts: Facts) -> None:
         if family is None:
             facts.note_priced(tool.type[:64])
         else:
-            facts.extra_bytes += _CLIENT_TOOLS[family]
+            facts.extra_bytes += growth.TOOL_BYTES + _CLIENT_TOOLS[family]
         return
     path = f"tools.{index}.custom"
     name = tool.name
@@ -104,6 +105,7 @@ def _check_tool(index: int, tool: ToolShape, facts: Facts) -> None:
         raise invalid(
             f"{path}.name", f"String should match pattern '^[a-zA-Z0-9_-]{{1,{_NAME_MOST}}}$'"
         )
+    facts.extra_bytes += growth.TOOL_BYTES + growth.of_json(tool.input_schema)
     schema = memoryview(tool.input_schema)
     if not schema or bytes(schema) == NULL:
         raise missing(f"{path}.input_schema")

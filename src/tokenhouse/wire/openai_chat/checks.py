@@ -10,9 +10,11 @@ from typing import Final
 from msgspec import Struct
 
 from tokenhouse.errors import CallerError
+from tokenhouse.wire import growth
 from tokenhouse.wire.body import NULL, invalid, missing
 from tokenhouse.wire.openai_chat.shapes import (
     CacheControl,
+    Called,
     ChatBody,
     ChatMessage,
     ContentPart,
@@ -54,6 +56,12 @@ class Facts(Struct):
         if part.type != "input_audio":  # its own bytes bound its tokens; a link or a PDF may grow
             self.note_priced(part.type)
 
+    def note_call(self, called: Called) -> None:
+        self.extra_bytes += growth.CALL_BYTES
+        if called.arguments is not None:
+            self.input_characters += len(called.arguments)
+            self.extra_bytes += growth.of_json(called.arguments)
+
     def note_cache(self, control: CacheControl | None) -> None:
         if control is not None and control.ttl not in (None, "5m"):
             self.note_priced("cache_control.ttl")
@@ -92,14 +100,18 @@ def _check_messages(messages: list[ChatMessage], facts: Facts) -> None:
                 open_calls.update(_call_ids(position, message, facts))
             if message.function_call is not None:
                 open_functions.add(message.function_call.name)
+                facts.note_call(message.function_call)
         elif role in ("system", "developer"):
             facts.has_system = True
+            facts.extra_bytes += growth.REMINDER_BYTES if position else 0
             if content is None:
                 raise _no_content(position)
         elif role == "tool":
             _close_call(position, message, open_calls)
+            facts.extra_bytes += growth.of_result(_texts(content))
         elif role == "function":
             _close_function(position, message, open_functions)
+            facts.extra_bytes += growth.of_result(_texts(content))
         else:
             raise invalid(
                 f"messages[{position}].role",
@@ -157,8 +169,8 @@ def _call_ids(position: int, message: ChatMessage, facts: Facts) -> set[str]:
             )
         if call.function is None and call.type in (None, "function"):
             raise missing(f"{path}.function")
-        if call.function is not None and call.function.arguments is not None:
-            facts.input_characters += len(call.function.arguments)
+        if call.function is not None:
+            facts.note_call(call.function)
         ids.add(call.id)
     return ids
 
@@ -285,6 +297,12 @@ def _check_format(body: ChatBody) -> None:
         raise missing(f"{param}.schema")
     if schema[0] != _BRACE:
         raise invalid(f"{param}.schema", f"'{param}.schema' must be an object: a JSON Schema.")
+
+
+def _texts(content: str | list[ContentPart] | None) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    return [part.text for part in content or () if part.text is not None]
 
 
 def _no_content(position: int) -> CallerError:

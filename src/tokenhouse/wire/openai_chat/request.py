@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from tokenhouse.chat import Conversation, Request, Sizes
+from tokenhouse.wire import growth
 from tokenhouse.wire.body import RawFields, decode, missing, raw_fields
 from tokenhouse.wire.openai_chat.checks import Facts, check
 from tokenhouse.wire.openai_chat.conversation import conversation_of
@@ -50,8 +51,11 @@ def parse(body: bytes, *, default_model: str = "") -> ChatRequest:
     if not model:
         raise missing("model")
     schema_bytes = 0
+    extra_bytes = facts.extra_bytes
     if shape.tools or shape.functions or shape.response_format:
         schema_bytes = sum(len(memoryview(raw[name])) for name in _SCHEMAS if name in raw)
+        extra_bytes += growth.TOOL_BYTES * (len(shape.tools or ()) + len(shape.functions or ()))
+        extra_bytes += sum(growth.of_json(raw[name]) for name in _SCHEMAS if name in raw)
     text_bytes = len(body) - schema_bytes - facts.input_characters - facts.data_url_characters
     stream = shape.stream if shape.stream is not None else shape.streaming
     options = shape.stream_options
@@ -63,7 +67,7 @@ def parse(body: bytes, *, default_model: str = "") -> ChatRequest:
         fields=frozenset(raw),
         conversation=parsed.conversation,
         sizes=Sizes(
-            text_bytes + facts.extra_bytes,
+            text_bytes + extra_bytes,
             schema_bytes + facts.input_characters,
             facts.images,
         ),
