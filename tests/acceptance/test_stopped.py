@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from tests.acceptance.asking import HELLO, frames, http
+from tests.api.asgi import Client, scope
 from tests.support import answers, replies
 from tests.support.house import anthropic_house, upstream_house
 from tests.support.upstream import Upstream
@@ -128,6 +133,60 @@ async def test_a_stopped_request_of_messages_is_refused_in_its_own_envelope(tmp_
         assert answer.status_code == 403
         assert answer.json()["error"]["type"] == "permission_error"
         await running.clean()
+
+
+async def test_a_client_that_does_not_read_cant_delay_the_end_of_its_request(
+    tmp_path: Path,
+) -> None:
+    async with upstream_house(tmp_path) as (running, up):
+        never, read = asyncio.Event(), asyncio.Event()
+        up.script(replies.stream([answers.role(), answers.text("one"), never, answers.end()]))
+        client = _Unread(json.dumps(STREAM).encode(), reads=read)
+        asking = asyncio.create_task(running.house(scope(running), client.receive, client.send))
+        await client.until_sent(b"one")
+        (live,) = running.house.relay.live.listed()
+        over = running.house.relay.live.stop(live.id, stopped_by_operator())
+        assert over is not None
+        await over.wait()
+        assert not asking.done()
+        kept = await running.house.billing.receipt(live.id)
+        assert (kept.outcome, kept.cost) == ("cancelled", live.owed)
+        await running.clean()
+        read.set()
+        await asking
+        assert b"cancelled_by_operator" in client.text
+        assert client.finished
+
+
+async def test_a_stopped_request_under_an_idempotency_key_tells_its_followers(
+    tmp_path: Path,
+) -> None:
+    async with upstream_house(tmp_path) as (running, up), http(running) as client:
+        _held_open(up)
+        client.headers["idempotency-key"] = "k-1"
+        asking = await _begun(client)
+        (live,) = running.house.relay.live.listed()
+        assert running.house.relay.live.stop(live.id, stopped_by_operator()) is not None
+        request_id, text = await asking
+        assert frames(text)[-1]["error"]["code"] == "cancelled_by_operator"
+        assert (await running.house.billing.receipt(live.id)).cost == live.owed
+        del request_id
+        again = await client.post("/v1/chat/completions", json=STREAM)
+        assert again.status_code == 409
+        await running.clean()
+
+
+@dataclass(slots=True)
+class _Unread(Client):
+    """A client whose connection takes nothing more after the first word, until ``reads``."""
+
+    reads: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        stuck = b"one" in self.text
+        await Client.send(self, message)
+        if stuck:
+            await self.reads.wait()
 
 
 async def _streamed(

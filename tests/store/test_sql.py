@@ -38,6 +38,7 @@ HOT = (
         "spent_by_key",
         "usage_days_of",
     ),
+    *("account_seek", "audit_seek", "receipts_failed", "transfer_account"),
     *("usage_hours", "usage_hours_of", "voucher_by_digest", "voucher_redeem", "vouchers_named"),
 )
 
@@ -73,6 +74,11 @@ def test_what_runs_while_requests_run_reads_no_whole_table(
         if re.match(r"SCAN (?!CONSTANT|used_by_)", line)
     ]
     assert scans == []
+
+
+def test_failed_requests_are_found_without_reading_the_others(db: sqlite3.Connection) -> None:
+    (line,) = plan(db, statements()["receipts_failed"])
+    assert "USING INDEX receipt_failed" in line
 
 
 def test_every_statement_is_said_and_none_is_missing() -> None:
