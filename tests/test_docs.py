@@ -24,8 +24,8 @@ WORDS = (
     *("house", "account", "key", "caller", "plan", "credit", "grant", "model", "author", "price"),
     *("offer", "route", "provider", "attempt", "dialect", "event", "usage", "meter", "hold"),
     *("settle", "release", "expire", "reverse", "posting", "receipt", "lease", "engine", "starter"),
-    *("person", "member", "operator", "session", "invitation", "errand"),
     *("budget", "share", "use"),
+    *("person", "member", "operator", "session", "invitation", "errand", "desk", "live", "patrol"),
     *("statement", "recording", "tier", "cap", "queue", "voucher", "lot", "fold", "prune", "audit"),
 )
 
