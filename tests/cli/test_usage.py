@@ -154,3 +154,9 @@ def test_postings_are_listed_and_exported(used: Cli) -> None:
     assert {row["id"] for row in rows} == {row["id"] for row in page["data"]}
     assert "settle" in used("ledger", "postings", "mill").out
     assert used("ledger", "postings", "nobody", code=5).err
+
+
+def test_no_csv_runs_in_a_spreadsheet(used: Cli) -> None:
+    used("credit", "mill", "1.00", "--reason", "=1+1")
+    told = used("ledger", "postings", "mill", "--csv").out
+    assert "'=1+1" in [row["reason"] for row in csv.DictReader(io.StringIO(told))]

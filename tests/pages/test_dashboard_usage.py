@@ -193,10 +193,12 @@ async def test_pages_stay_small_with_long_names_and_many_of_everything(tmp_path:
                 admission(number, running.account.id, 10_000),
                 at_ms=NOW - number * DAY_MS // 5,
                 key=keys[number % len(keys)],
-                model=f"a-long-author/a-model-with-quite-a-long-name-{number % 40}-instruct",
+                model=f"a-long-author/a-model-with-quite-a-long-name-{number % 90}-instruct",
             )
             await store.admit(asked)
             await store.close(receipt(number, running.account.id, 1234), tokens=0)
+        for number in range(120):
+            await billing.credit(running.account.id, 1, reason=f"a reason of some length, {number}")
         (one, *_) = await billing.receipts(running.account.id, limit=1)
         month = month_of(NOW)
         for path in (
@@ -271,3 +273,17 @@ async def test_the_overview_names_the_last_failures_of_the_week(tmp_path: Path) 
         ]
         assert told == wanted[:5]
         assert len(told) == 5
+
+
+async def test_no_export_runs_in_a_spreadsheet(tmp_path: Path) -> None:
+    async with inside(tmp_path) as (running, insider, _):
+        await running.house.billing.credit(running.account.id, 5, reason='=HYPERLINK("x")')
+        bearer = {"authorization": f"Bearer {running.key}"}
+        async with httpx.AsyncClient(base_url=running.url, headers=bearer) as client:
+            told = await client.get("/api/v1/postings?format=csv")
+        for text in (told.text, (await insider.get("/dashboard/wallet.csv")).text):
+            rows = list(csv.DictReader(io.StringIO(text)))
+            assert [row["reason"] for row in rows] == ["test", '\'=HYPERLINK("x")']
+            assert [row["amount"] for row in rows] == ["5000000000", "5"]
+        line = (await insider.get("/dashboard/wallet.ndjson")).text.splitlines()[-1]
+        assert json.loads(line)["reason"] == '=HYPERLINK("x")'

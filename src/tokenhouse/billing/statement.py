@@ -18,7 +18,7 @@ from tokenhouse.ledger import Posting, PostingKind
 
 CHARGES: Final[frozenset[PostingKind]] = frozenset(("settle", "expire"))
 """Postings that a request ended with."""
-STATEMENT_LINES: Final = 500
+STATEMENT_LINES: Final = 100
 """Of what is not a charge, a statement names the first so many; the rest is summed."""
 
 _MONTH: Final = re.compile(r"(\d{4})-(\d{2})", re.ASCII)

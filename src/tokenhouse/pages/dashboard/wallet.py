@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tokenhouse.access import Right
-from tokenhouse.billing import CHARGES
+from tokenhouse.billing import CHARGES, summed
 from tokenhouse.errors import CallerError
 from tokenhouse.ids import request_id_of
 from tokenhouse.pages.dashboard.asked import lines_asked
@@ -14,6 +14,8 @@ from tokenhouse.pages.session import Form
 from tokenhouse.pages.shown import Shown, Words
 
 LINES = 50
+MODELS = 50
+"""Of a statement, by name; the others in one line."""
 KINDS: Mapping[str, str] = {
     "credit": "Credit",
     "grant": "Grant",
@@ -62,8 +64,12 @@ async def redeem(clerk: Clerk, looking: Looking, typed: Form) -> Shown | str:
 async def statement(clerk: Clerk, looking: Looking, month: str) -> Shown:
     """A month on one sheet, to be printed."""
     sheet = await clerk.billing.statement(looking.account, month)
+    dearest = sorted(sheet.usage, key=lambda row: (-row.cost, -row.requests, row.model))
     words: Words = {
         "sheet": sheet,
+        "models": dearest[:MODELS],
+        "more": len(dearest[MODELS:]),
+        "others": next(iter(summed(dearest[MODELS:], ())), None),
         "kinds": KINDS,
         "charges": sum(total.count for kind, total in sheet.sums.items() if kind in CHARGES),
         "running": sheet.end_ms > clerk.clock.now_ms(),
