@@ -122,6 +122,8 @@ class House:
 
     async def stop(self) -> None:
         """Stop engines, close connections, finish what was said to the store. Idempotent."""
+        if self.started:
+            await self.people.errands.finish()
         self.started = False
         await self.keyed.stop()
         for provider in self.providing.providers.values():

@@ -122,3 +122,10 @@ async def test_a_rotation_said_twice_happens_once(billing: Billing) -> None:
         await billing.rotate_key(key.id, from_hint=key.hint)
     assert (again.value.status, again.value.code) == (409, "key_rotated")
     assert await billing.key(key.id) == rotated.key
+
+
+async def test_a_key_remembers_who_made_it(billing: Billing) -> None:
+    account = await billing.create_account("mill", "free")
+    made = await billing.create_key(account.id, "ci", by="person:per_ada")
+    assert made.key.created_by == "person:per_ada"
+    assert [key.created_by for key in await billing.keys()] == ["person:per_ada"]

@@ -44,7 +44,8 @@ NO_KEY_LIMITS = KeyLimits()
 class Key:
     """A key as it is kept: ``digest`` is the SHA-256 of its secret; ``hint`` its last four letters.
 
-    ``old_until_ms``: until then the secret from before the last rotation works too.
+    ``old_until_ms``: until then the secret from before the last rotation works too. ``created_by``: who
+    made it, as the audit log names them; "" where nobody noted it.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Key:
     expires_ms: int | None = None
     limits: KeyLimits = NO_KEY_LIMITS
     old_until_ms: int | None = None
+    created_by: str = ""
 
     def state(self, now_ms: int) -> Literal["live", "revoked", "expired"]:
         """Does it work now? (Its account may be suspended all the same.)"""

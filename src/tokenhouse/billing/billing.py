@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tokenhouse import ids
 from tokenhouse.access import (
@@ -135,8 +135,10 @@ class Billing(Reading):
         made = new_key(
             found.id, name, now_ms=self._clock.now_ms(), expires_ms=expires_ms, limits=limits, id=id
         )
-        await said(self._office.add_key(made.key, by=self._by(actor=by)))
-        return made
+        actor = self._by(actor=by)
+        key = replace(made.key, created_by=actor.actor)
+        await said(self._office.add_key(key, by=actor))
+        return NewKey(key, made.secret)
 
     async def keys(self, account: str | None = None) -> tuple[Key, ...]:
         """An account's keys, or all, oldest first; revoked ones too."""

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 SECRET_FIELDS: Final = frozenset(("key", "api_key", "apikey", "token", "access_token", "secret"))
 REDACTED: Final = "[key]"
 
-_LIKE_A_KEY = re.compile(r"sk-[A-Za-z0-9_-]{8,}", re.ASCII)
+_LIKE_A_KEY = re.compile(r"(?:sk-|th[psc]_)[A-Za-z0-9_-]{8,}", re.ASCII)
 
 
 def without_keys(query: bytes) -> bytes | None:
@@ -27,5 +27,5 @@ def without_keys(query: bytes) -> bytes | None:
 
 
 def redacted(text: str) -> str:
-    """``text`` with everything that looks like a key replaced."""
+    """``text`` with everything replaced that looks like a key, an access token or a code."""
     return _LIKE_A_KEY.sub(REDACTED, text)

@@ -27,6 +27,7 @@ def add_key(batch: Batch, key: Key) -> None:
         key.revoked_ms,
         key.expires_ms,
         *_limits_columns(key.limits),
+        key.created_by,
     )
     try:
         batch.execute("key_new", row)
@@ -78,7 +79,7 @@ def rotate_key(batch: Batch, rotation: Rotation) -> Key | None:
 
 def key_row(row: tuple[Any, ...]) -> Key:
     """A row of ``key_get``."""
-    models, day_cap, month_cap, requests, tokens, at_once, old_until_ms = row[8:]
+    models, day_cap, month_cap, requests, tokens, at_once, old_until_ms, created_by = row[8:]
     limits = KeyLimits(
         models=_models(models),
         day_cap=day_cap,
@@ -87,7 +88,7 @@ def key_row(row: tuple[Any, ...]) -> Key:
         tokens_per_minute=tokens,
         concurrent_requests=at_once,
     )
-    return Key(*row[:8], limits=limits, old_until_ms=old_until_ms)
+    return Key(*row[:8], limits=limits, old_until_ms=old_until_ms, created_by=created_by)
 
 
 def key_rows(rows: Iterable[tuple[Any, ...]]) -> tuple[Key, ...]:

@@ -16,6 +16,7 @@ from tokenhouse.errors import HouseError, TokenhouseError
 Errand = Callable[[], Awaitable[None]]
 
 MOST: Final = 512
+FINISH_S: Final = 30.0
 
 log = logging.getLogger("tokenhouse.mail")
 
@@ -52,7 +53,15 @@ class Errands:
         await self._queue.join()
 
     async def finish(self) -> None:
-        """Do what is queued, then return; while nobody runs them."""
+        """Do what is queued, then return; while nobody runs them. What takes longer than ``FINISH_S`` is
+        not done."""
+        try:
+            async with asyncio.timeout(FINISH_S):
+                await self._rest()
+        except TimeoutError:
+            log.error("%d mails were not sent: the server is too slow", self._queue.qsize() + 1)
+
+    async def _rest(self) -> None:
         while not self._queue.empty():
             errand = self._queue.get_nowait()
             try:

@@ -48,11 +48,14 @@ class ConsoleMail:
     async def send(self, mail: Mail) -> None:
         lines = "".join(f"  {line}".rstrip() + "\n" for line in mail.text.splitlines())
         text = f"\nMail to {mail.to}: {mail.subject}\n\n{lines}\n"
-        if self._write is not None:
-            self._write(text)
-            return
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        try:
+            if self._write is not None:
+                self._write(text)
+                return
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except (OSError, ValueError) as error:  # nobody reads the terminal any more
+            raise MailError(f"it can't be printed: {type(error).__name__}") from error
 
 
 class SmtpMail:
@@ -110,7 +113,7 @@ class SmtpMail:
                 if self._user and self._password is not None:
                     server.login(self._user, self._password())
                 server.send_message(message)
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, smtplib.SMTPException, ValueError) as error:
             raise MailError(f"{self._host}:{self._port}: {type(error).__name__}") from error
 
     def _connected(self) -> smtplib.SMTP:

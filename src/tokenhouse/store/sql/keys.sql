@@ -17,25 +17,25 @@ UPDATE meta SET value = value + 1 WHERE name = 'epoch';
 
 -- @key_new: a key, by its digest
 INSERT INTO key (id, account, name, digest, hint, created_ms, revoked_ms, expires_ms, models,
-    day_cap, month_cap, requests_per_minute, tokens_per_minute, concurrent_requests)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    day_cap, month_cap, requests_per_minute, tokens_per_minute, concurrent_requests, created_by)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- @key_get: one key
 SELECT id, account, name, digest, hint, created_ms, revoked_ms, expires_ms, models, day_cap,
     month_cap, requests_per_minute, tokens_per_minute, concurrent_requests,
-    (SELECT max(until_ms) FROM old_secret WHERE old_secret.key = key.id)
+    (SELECT max(until_ms) FROM old_secret WHERE old_secret.key = key.id), created_by
 FROM key WHERE id = ?;
 
 -- @key_list: every key, oldest first
 SELECT id, account, name, digest, hint, created_ms, revoked_ms, expires_ms, models, day_cap,
     month_cap, requests_per_minute, tokens_per_minute, concurrent_requests,
-    (SELECT max(until_ms) FROM old_secret WHERE old_secret.key = key.id)
+    (SELECT max(until_ms) FROM old_secret WHERE old_secret.key = key.id), created_by
 FROM key ORDER BY created_ms, id;
 
 -- @key_list_of: an account's keys, oldest first
 SELECT id, account, name, digest, hint, created_ms, revoked_ms, expires_ms, models, day_cap,
     month_cap, requests_per_minute, tokens_per_minute, concurrent_requests,
-    (SELECT max(until_ms) FROM old_secret WHERE old_secret.key = key.id)
+    (SELECT max(until_ms) FROM old_secret WHERE old_secret.key = key.id), created_by
 FROM key WHERE account = ? ORDER BY created_ms, id;
 
 -- @key_revoke: a key that was live is so no more
