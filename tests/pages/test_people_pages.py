@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+import pytest
 
 from tests.access.people_house import OTHER_WORDS, WORDS
 from tests.pages.guests import OPEN_ROWS, hosting
 from tests.pages.houses import valid_html
+from tokenhouse.errors import AccountError
 
 
 async def test_who_signs_up_confirms_by_the_mailed_link_and_their_password(tmp_path: Path) -> None:
@@ -106,6 +110,27 @@ async def test_members_are_invited_changed_and_removed_on_their_page(tmp_path: P
         answer = await ada.send(page, f"{page}/remove", person=them["bob@example.org"])
         assert answer.status_code == 303
         assert (await bob.get(page)).status_code == 403
+
+
+async def test_an_access_token_is_shown_once_and_revoked_on_the_profile(tmp_path: Path) -> None:
+    async with hosting(tmp_path) as hosted:
+        ada, eve = hosted.guest(), hosted.guest()
+        await ada.join("ada@example.org", "Ada")
+        await eve.join("eve@example.org", "Eve")
+        page = await ada.send("/profile", "/profile/tokens", token_name="laptop")
+        found = re.search(r"thp_[A-Za-z0-9_-]{43}", page.text)
+        assert found is not None
+        valid_html(page.text)
+        people = hosted.running.house.people
+        signed = await people.by_token(found[0])
+        assert (signed.person.email, signed.account_name) == ("ada@example.org", "Ada")
+        assert found[0] not in (await ada.get("/profile")).text
+        answer = await eve.send("/profile", "/profile/tokens/revoke", token=signed.session)
+        assert answer.status_code == 404
+        await ada.send("/profile", "/profile/tokens/revoke", token=signed.session)
+        assert "laptop" not in (await ada.get("/profile")).text
+        with pytest.raises(AccountError):
+            await people.by_token(found[0])
 
 
 async def test_every_page_of_people_is_html_that_nobody_keeps(tmp_path: Path) -> None:

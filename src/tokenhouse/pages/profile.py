@@ -6,16 +6,18 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
-from tokenhouse.access import Right, Role, SignedIn
+from tokenhouse.access import NewAccessToken, Right, Role, SignedIn
 from tokenhouse.errors import AccountError, CallerError, HouseError, TokenhouseError
 from tokenhouse.pages.private import Routes, failed
 from tokenhouse.pages.session import COOKIE, GoTo, Request, require, safe_next, sign_in_first
 from tokenhouse.pages.shown import Shown, Words
 
 MEMBERS: Final = "/dashboard/members"
+TOKEN_MS: Final = 365 * 86_400_000
 _DONE: Final = MappingProxyType(
     {
         "password": "Your password is changed; other browsers are signed out.",
+        "token": "The token works no more.",
         "introduction": "From now on you sign in with this address and password.",
     }
 )
@@ -57,6 +59,25 @@ async def choose_account(request: Request) -> Shown:
     await _signed(request)
     await request.people.choose_account(request.cookies.get(COOKIE, ""), form.get("account"))
     raise GoTo(safe_next(form.get("next")))
+
+
+async def make_token(request: Request) -> Shown:
+    """An access token for the account that is looked at; shown once, on this answer."""
+    form, signed = await request.form(), await _signed(request)
+    people, name = request.people, form.get("token_name").strip()
+    try:
+        made = await people.new_token(
+            signed.person.id, signed.account, name, ends_ms=people.now_ms() + TOKEN_MS
+        )
+    except (AccountError, CallerError, HouseError) as error:
+        return await _profile(request, error=error)
+    return await _profile(request, made=made)
+
+
+async def revoke_token(request: Request) -> Shown:
+    form, signed = await request.form(), await _signed(request)
+    await request.people.revoke_token(signed.person.id, form.get("token"))
+    raise GoTo("/profile?done=token")
 
 
 async def members_page(request: Request) -> Shown:
@@ -112,9 +133,15 @@ async def _profile(
     error: TokenhouseError | None = None,
     email: str = "",
     name: str = "",
+    made: NewAccessToken | None = None,
 ) -> Shown:
     signed = await _signed(request)
+    now_ms = request.people.now_ms()
+    tokens = await request.people.tokens(signed.person.id)
     words: Words = {
+        "made": made,
+        "tokens": tuple(each for each in tokens if each.live(now_ms)),
+        "on": _day,
         "memberships": await request.people.memberships(signed.person.id),
         "done": _DONE.get(request.query.get("done", ""), ""),
         "email": email,
@@ -169,6 +196,8 @@ PROFILE: Final[Routes] = MappingProxyType(
         ("POST", "/profile/introduction"): introduce,
         ("POST", "/profile/password"): change_password,
         ("POST", "/profile/account"): choose_account,
+        ("POST", "/profile/tokens"): make_token,
+        ("POST", "/profile/tokens/revoke"): revoke_token,
         ("GET", MEMBERS): members_page,
         ("POST", f"{MEMBERS}/invite"): invite,
         ("POST", f"{MEMBERS}/withdraw"): withdraw,

@@ -72,6 +72,10 @@ class Ground:
         """Does mail go to the terminal, because no server takes it?"""
         return isinstance(self._mailer, ConsoleMail)
 
+    def now_ms(self) -> int:
+        """What the house's clock says, in unix milliseconds."""
+        return self._clock.now_ms()
+
     def send_by(self, mailer: Mailer) -> None:
         """From now on mail goes this way."""
         self._mailer = mailer

@@ -78,7 +78,7 @@ class Tokens(Ground):
         found = None
         if secret.startswith(ACCESS_TOKEN) and len(secret) <= SECRET_MOST:
             found = await self._store.find_token(hash_secret(secret))
-        if found is None or not _live(found[0], self._clock.now_ms()):
+        if found is None or not found[0].live(self._clock.now_ms()):
             self._bounds.failed(address)
             raise AccountError(
                 "This access token is wrong, revoked or has ended. Make another on your dashboard.",
@@ -92,7 +92,3 @@ class Tokens(Ground):
                 code="person_suspended",
             )
         return signed_in(seen, token.id)
-
-
-def _live(token: AccessToken, now_ms: int) -> bool:
-    return token.revoked_ms is None and (token.ends_ms is None or token.ends_ms > now_ms)

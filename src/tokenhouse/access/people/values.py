@@ -180,3 +180,7 @@ class AccessToken:
     created_ms: int
     ends_ms: int | None = None
     revoked_ms: int | None = None
+
+    def live(self, now_ms: int) -> bool:
+        """Does it work now?"""
+        return self.revoked_ms is None and (self.ends_ms is None or self.ends_ms > now_ms)
