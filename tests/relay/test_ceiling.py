@@ -19,7 +19,7 @@ from msgspec import structs
 from tokenhouse.access import Caller, Limits
 from tokenhouse.catalogue import Model, Offer, Price, Route, Tier, ceiling, cost
 from tokenhouse.chat import Request, Usage
-from tokenhouse.engine import load_tekken, v7_pieces
+from tokenhouse.engine import V7, Format, load_tekken
 from tokenhouse.providers.engine_words import engine_conversation
 from tokenhouse.relay import Plan, Refused
 from tokenhouse.relay.afford import LOWERED_FLOOR, affordable, fitted
@@ -189,10 +189,15 @@ def in_messages(body: Mapping[str, Any], *, ascii_only: bool) -> Request:
     return anthropic_messages.parse(json.dumps(asked, ensure_ascii=ascii_only).encode())
 
 
-def prompt_tokens(request: Request, system: str | None) -> int:
+FORMS = (Format("v3"), V7, Format("v11", 32, 33), Format("v13", 32))
+
+
+def prompt_tokens(request: Request, system: str | None, form: Format = V7) -> int:
     """As the engine counts and bills it."""
     system = None if request.has_system else system
-    return len(TEKKEN.encode_pieces(v7_pieces(engine_conversation(request.conversation(), system))))
+    return len(
+        TEKKEN.encode_pieces(form.pieces(engine_conversation(request.conversation(), system)))
+    )
 
 
 @settings(deadline=None, max_examples=150)
@@ -201,6 +206,7 @@ def prompt_tokens(request: Request, system: str | None) -> int:
     st.sampled_from((parsed, in_messages)),
     st.booleans(),
     st.none() | words,
+    st.sampled_from(FORMS),
     st.data(),
 )
 def test_no_request_is_billed_more_than_it_was_held_for(
@@ -208,12 +214,13 @@ def test_no_request_is_billed_more_than_it_was_held_for(
     parse: Callable[..., Request],
     ascii_only: bool,
     system: str | None,
+    form: Format,
     data: st.DataObject,
 ) -> None:
     offered = offer(system=system or None, context=data.draw(st.sampled_from((100_000, 500))))
     request = parse(body, ascii_only=ascii_only)
     context = offered.model.context_length
-    prompt = prompt_tokens(request, offered.system_prompt)
+    prompt = prompt_tokens(request, offered.system_prompt, form)
     if prompt > context:
         return  # the engine refuses it
     bound = ceiling(request, offered)
