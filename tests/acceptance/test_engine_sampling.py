@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from openai.types.chat import ChatCompletion, ChatCompletionTokenLogprob
 
 from tests.acceptance.engine_house import NOISE, accumulated, asking, engine_house
 from tests.engine.tiny import write_gguf, write_tekken
@@ -129,6 +130,16 @@ async def test_fields_that_the_engine_has_no_word_for_are_named(
 NON_LATIN = ("नमस्ते दुनिया", "สวัสดี", "你好，世界", "مرحبا", "🙂👩‍🚀", "Привет", "한국어", "ሰላም")
 
 
+def spelled(answer: ChatCompletion) -> list[ChatCompletionTokenLogprob]:
+    """The tokens whose bytes, put together, are the answer."""
+    choice = answer.choices[0]
+    assert choice.logprobs is not None
+    probs = choice.logprobs.content or []
+    raw = b"".join(bytes(prob.bytes or ()) for prob in probs)
+    assert raw.decode("utf-8", "replace") == choice.message.content
+    return probs
+
+
 async def test_log_probabilities_spell_the_answer_byte_by_byte(
     tmp_path: Path, weights: Path
 ) -> None:
@@ -141,11 +152,7 @@ async def test_log_probabilities_spell_the_answer_byte_by_byte(
                 await sdk.chat.completions.create(**asked),
                 await accumulated(sdk, asked),
             ):
-                choice = answer.choices[0]
-                assert choice.logprobs is not None
-                probs = choice.logprobs.content or []
-                raw = b"".join(bytes(prob.bytes or ()) for prob in probs)
-                assert raw.decode("utf-8", "replace") == choice.message.content
+                probs = spelled(answer)
                 assert answer.usage is not None
                 assert len(probs) <= answer.usage.completion_tokens
                 for prob in probs:
@@ -153,6 +160,19 @@ async def test_log_probabilities_spell_the_answer_byte_by_byte(
                     assert len(prob.top_logprobs) == 2
                     split += prob.token.startswith("bytes:")
         assert split > 10, "there were characters of several tokens"
+
+        tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+        fields = {"temperature": 1, "logprobs": True, "tools": [tool], "max_tokens": 60}
+        for place, text in enumerate(NON_LATIN):
+            whole = await sdk.chat.completions.create(**asking(text, seed=place, **fields))
+            spelled(whole)
+            content = whole.choices[0].message.content or ""
+            stop = content[len(content) // 2 :][:2]
+            if "\ufffd" not in content and stop.strip():
+                asked = asking(text, seed=place, stop=[stop], **fields)
+                cut = await sdk.chat.completions.create(**asked)
+                assert cut.choices[0].message.content == content[: content.index(stop)]
+                spelled(cut)
         none = await sdk.chat.completions.create(**asking(logprobs=True))
         assert none.choices[0].logprobs is not None
         assert not any(prob.top_logprobs for prob in none.choices[0].logprobs.content or ())

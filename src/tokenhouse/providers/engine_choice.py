@@ -111,6 +111,7 @@ class Choice:
         self._tell(self._reader.feed(piece), piece.produced, piece.logprobs, events)
         if repeats and not self.ended:
             self._tell_held(events)
+            self._tell_rest(events)
             self._over("length", None, events)
 
     def know(self, probs: Sequence[Logprob]) -> None:
@@ -134,12 +135,16 @@ class Choice:
         """Append the end, and what is known by now of tokens that the stream had left out."""
         if self.ended:
             return
+        self._tell_rest(events)
+        stop = done.stopping_word if done.stop_type == "word" else None
+        self._over(self._reason(done), stop, events)
+
+    def _tell_rest(self, events: list[Event]) -> None:
+        """The log-probabilities that came behind a token which the stream had left out."""
         self.know(self.drawn.rest())
         if self._probs and not self._reader.calls:
             probs, self._probs = tuple(self._probs), []
             events.append(TextDelta("", self._index, 0, probs))
-        stop = done.stopping_word if done.stop_type == "word" else None
-        self._over(self._reason(done), stop, events)
 
     def _over(self, reason: FinishReason, stop: str | None, events: list[Event]) -> None:
         self.ended = True
@@ -191,9 +196,13 @@ class Choice:
         stop = None
         if self._stops is not None:
             text, stop = self._stops.feed(text)
+        if stop is not None:
+            self.know(self.drawn.rest())
         if text:
             probs = self._probs_of(text, last=stop is not None)
             events.append(TextDelta(text, self._index, self._count(), probs))
+        elif stop is not None and (probs := self._probs_of("", last=True)):
+            events.append(TextDelta("", self._index, 0, probs))
         if stop is not None:
             self._over("stop_sequence", stop, events)
 
@@ -205,7 +214,7 @@ class Choice:
     def _probs_of(self, text: str, *, last: bool) -> tuple[LogProbs, ...]:
         """Those of the tokens that ``text`` is. A text that may stop is told later than its tokens come:
         a token waits for the rest of its text, and is cut where that never comes."""
-        if self._stops is None or not self._probs:
+        if self._stops is None:
             waiting, self._probs = tuple(self._probs), []
             return waiting
         told: list[LogProbs] = []
