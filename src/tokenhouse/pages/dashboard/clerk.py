@@ -126,7 +126,6 @@ def furnished(shown: Shown, clerk: Clerk, looking: Looking) -> Shown:
         "looking": looking,
         "may_keys": looking.may(Right.KEYS),
         "may_money": looking.may(Right.MONEY),
-        "may_spend": looking.may(Right.SPEND),
         "usd": money.usd,
         "tokens": tokens,
         "iso": export.utc,
