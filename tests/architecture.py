@@ -51,6 +51,7 @@ LIBRARIES: dict[str, set[str]] = {
     "llguidance": {"engine"},
     "mistral_common": {"engine"},
     "tiktoken": {"engine"},
+    "PIL": {"engine"},
     "huggingface_hub": {"engine"},
     "httpx2": {"engine"},
     "argon2": {"access"},

@@ -28,6 +28,7 @@ async def readings(house: House) -> Iterable[Reading]:
         *(Reading(name, name.replace("_", " "), value, {}) for name, value in _plain(house)),
         *_resting(house.relay.health),
         *_engines(house),
+        *_counted_otherwise(house),
         *_writer(house),
         *await _holds(house),
     )
@@ -90,6 +91,16 @@ def _engine(engine: Engine, labels: Mapping[str, str]) -> Iterator[Reading]:
     }
     for name, (words, value) in said.items():
         yield Reading(name, words, value, labels)
+
+
+def _counted_otherwise(house: House) -> Iterator[Reading]:
+    for name, provider in house.providing.providers.items():
+        if isinstance(provider, EngineProvider):
+            where, found = {"provider": name}, provider.differences
+            words = "Prompts that the engine counted otherwise than the house, which bills its own"
+            yield Reading("tokenhouse_prompts_counted_otherwise_total", words, found.prompts, where)
+            words = "Tokens between the two counts, without their sign"
+            yield Reading("tokenhouse_prompt_tokens_apart_total", words, found.tokens, where)
 
 
 def _writer(house: House) -> Iterator[Reading]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tokenhouse import starter
+from tokenhouse.app_images import images_for, make_images
 from tokenhouse.catalogue import STARTER, Catalogue, Model
 from tokenhouse.config import (
     Config,
@@ -45,6 +46,7 @@ from tokenhouse.providers import (
     AnthropicProvider,
     EngineModel,
     EngineProvider,
+    Images,
     OpenAIProvider,
     Provider,
     Scripted,
@@ -60,6 +62,16 @@ log = logging.getLogger("tokenhouse")
 ENGINE_COMMAND = "pip install 'tokenhouse[engine]'"
 _WITH_AN_OWN_SERVER = ("tiktoken", "llguidance", "httpx2")
 _ENGINE_PACKAGES = ("xllamacpp", "tiktoken", "llguidance")
+
+
+@dataclass(frozen=True, slots=True)
+class RunBy:
+    """With what a model runs: its settings, a llama-server of the operator's own, if any, and what reads
+    its images."""
+
+    settings: EngineProviderConfig
+    binary: Path | None
+    images: Images
 
 
 @dataclass(slots=True)
@@ -161,6 +173,7 @@ def _engine(
     )
     client = Client(limits)
     providing.clients.append(client)
+    images = make_images(config.images, config.network)
     models: dict[str, EngineModel] = {}
     failures: dict[str, str] = {}
     own = config.data_dir / Path(settings.llama_server_binary).expanduser()
@@ -173,7 +186,8 @@ def _engine(
             failures[upstream_model] = f"the engine is not installed: run {ENGINE_COMMAND}"
             continue
         weights_dir = Path(config.engine.weights_dir)
-        made = _engine_model(model, (tuned(settings, model.engine), binary), weights_dir, providing)
+        run_by = RunBy(tuned(settings, model.engine), binary, images)
+        made = _engine_model(model, run_by, weights_dir, providing)
         if isinstance(made, EngineModel):
             models[upstream_model] = made
         else:
@@ -199,13 +213,12 @@ def _models_of(provider: str, catalogue: Catalogue) -> list[tuple[Model, str]]:
 
 def _engine_model(
     model: Model,
-    run_by: tuple[EngineProviderConfig, Path | None],
+    run_by: RunBy,
     weights_dir: Path,
     providing: Providing,
 ) -> EngineModel | str:
-    """The model's engine (cold) and encoder, or why it can't run here. ``run_by``: its settings, and the
-    llama-server to run it with, if any."""
-    settings, binary = run_by
+    """The model's engine (cold) and encoder, or why it can't run here."""
+    settings, binary = run_by.settings, run_by.binary
     shipped = model.weights == STARTER
     weights = starter.weights_path() if shipped else None
     weights = weights or find_weights(weights_dir, model.weights, model.id)
@@ -223,13 +236,10 @@ def _engine_model(
     except EngineError as error:
         log.error("%s: %s", model.id, error)
         return str(error).replace(f"{weights.parent}/", "")
+    projector = find_projector(weights) if "image" in model.input_modalities else None
+    context = settings.context or model.context_length
     engine = Engine(
-        ModelSpec(
-            model.id,
-            weights,
-            settings.context or model.context_length,
-            find_projector(weights) if "image" in model.input_modalities else None,
-        ),
+        ModelSpec(model.id, weights, context, projector),
         EngineSettings(
             slots=settings.slots,
             threads=settings.threads or None,
@@ -252,7 +262,8 @@ def _engine_model(
     path, tekken, form = words
     if model.tokenizer is not None:
         providing.counters[model.tokenizer] = lambda text: len(tekken.encode(text))
-    return EngineModel(engine, Encoder(tekken, path), form)
+    images = images_for(model, projector, run_by.images)
+    return EngineModel(engine, Encoder(tekken, path), form, images=images)
 
 
 def _words(model: Model, weights: Path) -> tuple[Path, Tekken, Format] | OwnTemplate:

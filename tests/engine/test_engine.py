@@ -25,6 +25,7 @@ from tokenhouse.engine import (
     Engine,
     EngineDown,
     Grammars,
+    ImagePrompt,
     Piece,
     Progress,
     RequestRefused,
@@ -140,6 +141,7 @@ async def test_eight_requests_share_four_slots_and_each_gets_its_own_answer(
 
     async def one(completion: Completion) -> str:
         nonlocal most
+        assert not isinstance(completion.prompt, ImagePrompt)
         async with engine.reserve(len(completion.prompt), 60) as room:
             assert engine.pool is not None
             most = max(most, engine.pool.running)

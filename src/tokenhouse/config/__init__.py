@@ -6,6 +6,7 @@ tables of models and plans mean: it keeps them as they are written, and knows th
 """
 
 from tokenhouse.config.fields import ConfigError, Reader, Secret, did_you_mean
+from tokenhouse.config.images import ImagesConfig
 from tokenhouse.config.load import Config, Network, load
 from tokenhouse.config.rows import (
     DefaultsRow,
@@ -43,6 +44,7 @@ __all__ = [
     "EngineRow",
     "Entry",
     "HubRow",
+    "ImagesConfig",
     "MailConfig",
     "ModelRow",
     "Network",

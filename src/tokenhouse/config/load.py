@@ -14,6 +14,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from tokenhouse.config.fields import ConfigError, Reader, Secret, did_you_mean
+from tokenhouse.config.images import ImagesConfig
 from tokenhouse.config.sections import (
     CatalogueConfig,
     EngineConfig,
@@ -32,8 +33,8 @@ FILE_NAME = "tokenhouse.toml"
 LOCAL_PROVIDER = "local"
 HUB = "https://huggingface.co"
 _SECTIONS = (
-    "server", "store", "site", "mail", "routing", "engine", "catalogue", "providers", "models",
-    "plans",
+    "server", "store", "site", "mail", "routing", "engine", "images", "catalogue", "providers",
+    "models", "plans",
 )  # fmt: skip
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 
@@ -60,6 +61,7 @@ class Config:
     mail: MailConfig
     routing: RoutingConfig
     engine: EngineConfig
+    images: ImagesConfig
     catalogue: CatalogueConfig
     providers: tuple[ProviderConfig, ...]
     models: tuple[Mapping[str, object], ...]
@@ -148,6 +150,7 @@ def _config(reader: Reader, tables: Mapping[str, object], server: Mapping[str, o
         mail=reader.section(MailConfig, table("mail"), "mail"),
         routing=reader.section(RoutingConfig, table("routing"), "routing"),
         engine=reader.section(EngineConfig, table("engine"), "engine"),
+        images=reader.section(ImagesConfig, table("images"), "images"),
         catalogue=reader.section(CatalogueConfig, table("catalogue"), "catalogue"),
         providers=_providers(reader, table("providers")),
         models=_models(reader, tables.get("models", [])),
@@ -261,6 +264,9 @@ def _check(reader: Reader, config: Config) -> None:
         reader.wrong("engine.hub", "expected an address like https://huggingface.co")
     if config.mail.url and not _is_url(config.mail.url, ("smtp", "smtps")):
         reader.wrong("mail.url", "expected an address like smtps://mail.example.com:465")
+    for network in config.images.allow_networks:
+        if not _is_network(network):
+            reader.wrong("images.allow_networks", f'"{network}" is no network like "10.20.0.0/16"')
     if config.server.workers == 1:
         return
     if config.store.url.startswith("sqlite:"):
@@ -272,6 +278,14 @@ def _check(reader: Reader, config: Config) -> None:
                 f"providers.{provider.name}",
                 "an engine needs server.workers = 1; run it as a house of its own",
             )
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_url(text: str, schemes: tuple[str, ...]) -> bool:

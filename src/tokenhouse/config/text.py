@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tokenhouse.config.fields import Declared, declared, toml
+from tokenhouse.config.images import ImagesConfig
 from tokenhouse.config.rows import (
     DefaultsRow,
     EngineRow,
@@ -75,6 +76,7 @@ _PARTS: Final = (
     ),
     _Part("[routing]", "routing", RoutingConfig, "Which route of a model is tried, and when."),
     _Part("[engine]", "engine", EngineConfig, "What all engine processes of this house share."),
+    _Part("[images]", "images", ImagesConfig, "What models that run here are shown."),
     _Part("[catalogue]", "catalogue", CatalogueConfig, ""),
     _Part(
         "[providers.local]",

@@ -46,6 +46,7 @@ from .errors import (
     EngineMissing,
     HubRefused,
     HubUnreachable,
+    ImageRefused,
     LoadFailed,
     MemoryShort,
     NeverFits,
@@ -62,6 +63,7 @@ from .fit import Fit, fit, memory_bandwidth, tokens_per_second
 from .forms import ANY_OBJECT, AnswerForm, CallForm
 from .gguf import GgufHeader, read_header
 from .hub import HUB, Hub, RemoteFile
+from .image_prompt import PROPS_PATH, ImagePrompt, Speller, read_marker
 from .memory import bytes_available, bytes_of_machine
 from .own_template import (
     TEMPLATE_PATH,
@@ -73,6 +75,7 @@ from .own_template import (
     template_body,
     tokenize_body,
 )
+from .pictures import PICTURE_TOKENS_MAX, PIXELS_MAX, Pictures, grid, read_picture
 from .projector import Projector, mend_activation, read_projector
 from .pull import Item, Plan, Wanted, carry_out, plan_pull, smaller
 from .repetition import LoopGuard
@@ -133,6 +136,8 @@ __all__ = [
     "Hub",
     "HubRefused",
     "HubUnreachable",
+    "ImagePrompt",
+    "ImageRefused",
     "Item",
     "KV_SHARE",
     "KvType",
@@ -146,7 +151,11 @@ __all__ = [
     "NotOnHub",
     "OwnTemplate",
     "PATH",
+    "PICTURE_TOKENS_MAX",
+    "PIXELS_MAX",
+    "PROPS_PATH",
     "Picture",
+    "Pictures",
     "Piece",
     "Plan",
     "Pool",
@@ -159,6 +168,7 @@ __all__ = [
     "Reservation",
     "Sampling",
     "SchemaRefused",
+    "Speller",
     "State",
     "StopScanner",
     "TEMPLATE_PATH",
@@ -189,6 +199,7 @@ __all__ = [
     "fit",
     "format_of",
     "gib",
+    "grid",
     "load_tekken",
     "look",
     "memory_bandwidth",
@@ -197,7 +208,9 @@ __all__ = [
     "read_chunk",
     "read_error",
     "read_header",
+    "read_marker",
     "read_own_template",
+    "read_picture",
     "read_projector",
     "read_prompt",
     "read_pulled",

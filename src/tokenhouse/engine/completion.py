@@ -14,6 +14,7 @@ import msgspec
 
 from .constraint import Constraint
 from .errors import ContextTooLong, EngineDown, EngineError, EngineFault, RequestRefused
+from .image_prompt import ImagePrompt
 
 PATH: Final = "/completion"
 _UNSEEDED: Final = 0xFFFF_FFFF  # llama.cpp draws a seed itself
@@ -48,9 +49,9 @@ class Sampling:
 @dataclass(frozen=True, slots=True)
 class Completion:
     """What is asked of the engine. `max_tokens` ≥ 1; `top_logprobs` None asks for none. `forbidden`
-    tokens are never drawn."""
+    tokens are never drawn. `prompt` is token ids, or text where there are pictures in it."""
 
-    prompt: Sequence[int]
+    prompt: Sequence[int] | ImagePrompt
     max_tokens: int
     sampling: Sampling = Sampling()
     stop: Sequence[str] = ()
@@ -63,11 +64,12 @@ def completion_body(asked: Completion) -> bytes:
     """JSON for `POST /completion`. Every default is spelt out."""
     if asked.max_tokens < 1:
         raise RequestRefused(f"max_tokens is {asked.max_tokens} and must be at least 1")
-    if not asked.prompt:
+    prompt = asked.prompt
+    if not prompt:
         raise RequestRefused("the prompt is empty")
     s = asked.sampling
     body: dict[str, object] = {
-        "prompt": asked.prompt,
+        "prompt": prompt.wire() if isinstance(prompt, ImagePrompt) else prompt,
         "n_predict": asked.max_tokens,
         "stream": True,
         "return_tokens": True,

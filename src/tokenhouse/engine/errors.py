@@ -165,6 +165,10 @@ class BadConversation(RequestRefused, ValueError):
         super().__init__(reason if index is None else f"messages[{index}]: {reason}")
 
 
+class ImageRefused(RequestRefused, ValueError):
+    """An image that is not read. `reason` goes on from its name: "is no PNG …", "has … pixels"."""
+
+
 class SchemaRefused(RequestRefused, ValueError):
     """A JSON schema that cannot be enforced. `keyword` is the culprit and `place` where it stands in
     the schema (it included), where they are known; `tool` whose parameters it is in, None: the answer's.

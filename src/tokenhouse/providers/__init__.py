@@ -7,24 +7,29 @@ costs and who is asking.
 from tokenhouse.providers.anthropic import AnthropicProvider
 from tokenhouse.providers.base import Attempt, Call, Provider, Sink
 from tokenhouse.providers.engine import EngineProvider
-from tokenhouse.providers.engine_prompts import EngineModel
+from tokenhouse.providers.engine_prompts import TEXT_ONLY, EngineModel
+from tokenhouse.providers.image_settings import ImageSettings
+from tokenhouse.providers.images import Images
 from tokenhouse.providers.openai import OpenAIProvider
 from tokenhouse.providers.scripted import Scripted
 from tokenhouse.providers.services import SERVICES, Service, service_of
 from tokenhouse.providers.upstream import UpstreamSettings
 
 __all__ = [
-    "SERVICES",
     "AnthropicProvider",
     "Attempt",
     "Call",
     "EngineModel",
     "EngineProvider",
+    "ImageSettings",
+    "Images",
     "OpenAIProvider",
     "Provider",
+    "SERVICES",
     "Scripted",
     "Service",
     "Sink",
+    "TEXT_ONLY",
     "UpstreamSettings",
     "service_of",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from typing import Final
 
 from tokenhouse.engine import (
     PATH,
@@ -29,19 +30,24 @@ from tokenhouse.engine import (
 )
 from tokenhouse.engine import Conversation as EngineConversation
 from tokenhouse.providers.failures import transport_failure
+from tokenhouse.providers.images import Images
 from tokenhouse.transport import Client, HeaderBlock, Origin, TransportError, header_block
 from tokenhouse.wire import sse
+
+TEXT_ONLY: Final = "This model takes text only; leave the images out."
 
 
 @dataclass(frozen=True, slots=True)
 class EngineModel:
     """The process that runs it, and either the encoder of its tokenizer and the format of its prompts,
-    or (of another family) what its weights say of their own chat template."""
+    or (of another family) what its weights say of their own chat template. ``images``: what reads
+    images for it, or why it reads none."""
 
     engine: Engine
     encoder: Encoder | None
     form: Format = V7
     own: OwnTemplate | None = None
+    images: Images | str = TEXT_ONLY
 
     @property
     def tekken(self) -> Tekken | None:
@@ -72,29 +78,28 @@ class EngineModel:
         await self.engine.stop()
         if self.encoder is not None:
             await self.encoder.close()
+        if not isinstance(self.images, str):
+            await self.images.aclose()
 
     async def _by_template(self, conversation: EngineConversation, client: Client) -> list[int]:
         assert self.own is not None
         mark = "x" + secrets.token_hex(16)
         try:
             body = template_body(conversation, self.own, mark)
-            rendered = await self._ask(TEMPLATE_PATH, body, client)
+            rendered = await ask(self.engine, client, TEMPLATE_PATH, body)
         except RequestRefused:
             if not any(turn.role == "system" for turn in conversation.turns):
                 raise
             body = template_body(conversation, self.own, mark, fold_system=True)
-            rendered = await self._ask(TEMPLATE_PATH, body, client)
+            rendered = await ask(self.engine, client, TEMPLATE_PATH, body)
         asked = tokenize_body(read_prompt(rendered), mark)
-        return read_tokens(await self._ask(TOKENIZE_PATH, asked, client))
-
-    async def _ask(self, path: str, body: bytes, client: Client) -> bytes:
-        return await _asked(self.engine, path, body, client)
+        return read_tokens(await ask(self.engine, client, TOKENIZE_PATH, asked))
 
 
 async def likeliest(asked: Completion, client: Client, engine: Engine) -> tuple[Logprob, ...]:
     """The likeliest first tokens of a completion. Raises EngineError and UpstreamError."""
     frames = sse.Reader()
-    told = await _asked(engine, PATH, completion_body(asked), client)
+    told = await ask(engine, client, PATH, completion_body(asked))
     for _, payload in frames.feed(told):
         chunk = read_chunk(payload)
         if isinstance(chunk, Piece) and chunk.logprobs:
@@ -102,10 +107,13 @@ async def likeliest(asked: Completion, client: Client, engine: Engine) -> tuple[
     return ()
 
 
-async def _asked(engine: Engine, path: str, body: bytes, client: Client) -> bytes:
+async def ask(engine: Engine, client: Client, path: str, body: bytes | None = None) -> bytes:
+    """What the engine's process answers to a short question (POST with a body, else GET). Raises
+    EngineError and UpstreamError."""
+    method = b"GET" if body is None else b"POST"
     try:
         answer = await client.send(
-            origin_of(engine), b"POST", path.encode(), headers=headers_of(engine), body=body
+            origin_of(engine), method, path.encode(), headers=headers_of(engine), body=body or b""
         )
         try:
             told = await answer.read_all()

@@ -6,6 +6,8 @@ that names the mend.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -34,6 +36,7 @@ from tokenhouse.engine import (
     EngineError,
     EngineFault,
     Logprob,
+    Picture,
     RequestRefused,
     SchemaRefused,
     ToolSpec,
@@ -48,13 +51,23 @@ from tokenhouse.wire import OPENAI_NAME_MOST, safe_name
 
 LEAVES: Final = frozenset({"reasoning_effort", "thinking"})
 """Fields of requests that no engine has a word for: its models don't think apart from answering."""
+NO_PICTURES: Final[Mapping[str, Picture]] = MappingProxyType({})
 
 
-def engine_conversation(conversation: Conversation, system: str | None) -> EngineConversation:
+def engine_conversation(
+    conversation: Conversation,
+    system: str | None,
+    pictures: Mapping[str, Picture] = NO_PICTURES,
+) -> EngineConversation:
+    """``pictures`` by their urls. CallerError for what this engine's models don't read."""
     turns = [] if system is None else [Turn("system", system)]
     late: list[Turn] = []
     for index, message in enumerate(conversation.messages):
-        turn = _turn(message, index)
+        turn, shown = _turn(message, index, pictures)
+        if (
+            shown
+        ):  # a result holds text only here: what it shows goes behind all results of its turn
+            late.append(Turn("user", shown))
         if turn.role == "system" and turns and turns[-1].role in ("assistant", "tool"):
             late.append(_reminder(turn))
         else:
@@ -100,8 +113,12 @@ def _reminder(turn: Turn) -> Turn:
     return Turn("user", f"<system-reminder>\n{text}\n</system-reminder>")
 
 
-def _turn(message: Message, index: int) -> Turn:
-    texts: list[str] = []
+def _turn(
+    message: Message, index: int, pictures: Mapping[str, Picture]
+) -> tuple[Turn, tuple[Picture, ...]]:
+    """The message as a turn, and the pictures that a tool's result shows."""
+    texts: list[str | Picture] = []
+    shown: list[Picture] = []
     calls: list[EngineCall] = []
     call_id: str | None = None
     for part in message.parts:
@@ -111,16 +128,21 @@ def _turn(message: Message, index: int) -> Turn:
             case CallPart():
                 name = safe_name(part.call.name, OPENAI_NAME_MOST)
                 calls.append(EngineCall(part.call.id, name, part.call.arguments))
+            case ImagePart() if message.role == "user":
+                texts.append(pictures[part.url])
             case ResultPart():
                 call_id = part.call_id
-                texts += [_said(inner, index) for inner in part.parts]
+                shown += [pictures[p.url] for p in part.parts if isinstance(p, ImagePart)]
+                said = (p for p in part.parts if not isinstance(p, ImagePart))
+                texts += [_said(inner, index) for inner in said]
             case ReasoningPart() | RedactedPart():
                 pass  # another model's thoughts are not this model's to read
             case ImagePart() | DocumentPart() | ToolReferencePart() | OpaquePart():
                 texts.append(_said(part, index))
     role = "system" if message.role == "developer" else message.role
-    text = texts[0] if len(texts) == 1 else tuple(texts)
-    return Turn(role, text if text else "", tuple(calls), call_id)
+    alone = texts[0] if len(texts) == 1 else None
+    text = alone if isinstance(alone, str) else tuple(texts)
+    return Turn(role, text if text else "", tuple(calls), call_id), tuple(shown)
 
 
 def _said(
@@ -136,13 +158,18 @@ def _said(
             head = "\n".join(line for line in (part.title, part.context) if line)
             return f"{head}\n\n{text}" if head else text
         case ImagePart():
-            kind = "image"
+            raise CallerError(
+                f"messages[{index}] holds an image, and only the user's messages and the results "
+                "of tools can.",
+                param=f"messages[{index}].content",
+                code="unsupported_content",
+            )
         case DocumentPart():
             kind = "document"
         case OpaquePart():
             kind = part.kind
     raise CallerError(
-        f"This model takes text only; messages[{index}] holds a part of kind {kind}.",
+        f"This model can't read it: messages[{index}] holds a part of kind {kind}.",
         param=f"messages[{index}].content",
         code="unsupported_content",
     )

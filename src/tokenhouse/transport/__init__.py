@@ -8,6 +8,7 @@ JSON, no event stream, no model, no key, no retry of a request that an upstream 
 
 from tokenhouse.transport.answer import Answer
 from tokenhouse.transport.client import Client
+from tokenhouse.transport.dial import Address, Resolve, resolve_with_system
 from tokenhouse.transport.errors import (
     ClientClosed,
     ClosedEarly,
@@ -28,6 +29,7 @@ from tokenhouse.transport.origin import Limits, Origin
 from tokenhouse.transport.proxy import Proxies, Proxy
 
 __all__ = [
+    "Address",
     "Answer",
     "Client",
     "ClientClosed",
@@ -43,10 +45,12 @@ __all__ = [
     "Proxies",
     "Proxy",
     "ProxyFailed",
+    "Resolve",
     "TimedOut",
     "TlsFailed",
     "TooBig",
     "TransportError",
     "UnexpectedUpgrade",
     "header_block",
+    "resolve_with_system",
 ]

@@ -18,9 +18,11 @@ class Client:
 
     ``ca_file`` replaces the system's certificates and is read at once (raises OSError). ``proxies``
     says which origins are reached through a proxy. ``resolve`` replaces the system's name look-up.
+    ``origins_max`` is for clients whose origins strangers choose: beyond it, those without a
+    connection are forgotten.
     """
 
-    __slots__ = ("_closed", "_dialer", "_limits", "_pools")
+    __slots__ = ("_closed", "_dialer", "_limits", "_origins_max", "_pools")
 
     def __init__(
         self,
@@ -29,9 +31,11 @@ class Client:
         ca_file: str | None = None,
         proxies: Proxies | None = None,
         resolve: Resolve = resolve_with_system,
+        origins_max: int | None = None,
     ) -> None:
         self._limits = Limits() if limits is None else limits
         self._dialer = Dialer(ca_file, Proxies() if proxies is None else proxies, resolve)
+        self._origins_max = origins_max
         self._pools: dict[Origin, Pool] = {}
         self._closed = False
 
@@ -87,5 +91,7 @@ class Client:
     def _add_pool(self, origin: Origin) -> Pool:
         if self._closed:
             raise ClientClosed("the client is closed", may_have_run=False)
+        if self._origins_max is not None and len(self._pools) >= self._origins_max:
+            self._pools = {known: pool for known, pool in self._pools.items() if not pool.unused}
         pool = self._pools[origin] = Pool(origin, self._dialer, self._limits)
         return pool

@@ -28,6 +28,7 @@ class Pool:
         "_gone",
         "_idle",
         "_idle_connection_s",
+        "_most",
         "_open",
         "_origin",
         "_permits",
@@ -39,7 +40,7 @@ class Pool:
         self.lines = origin_lines(origin.authority)
         self._origin = origin
         self._dialer = dialer
-        self._permits = limits.connections_per_origin_max
+        self._most = self._permits = limits.connections_per_origin_max
         self._idle_connection_s = limits.idle_connection_s
         self._idle: dict[Connection, None] = {}  # in the order of coming back
         self._open: set[Connection] = set()
@@ -48,6 +49,11 @@ class Pool:
         self._queue: deque[asyncio.Future[Connection | None]] = deque()
         self._closed = False
         self._gone = asyncio.Event()
+
+    @property
+    def unused(self) -> bool:
+        """No connection, nobody who waits for one, no socket that is still closing."""
+        return self._permits == self._most and not self._open and not self._queue
 
     def take(self) -> Connection | None:
         """An idle connection, the one used last, if there is a good one and nobody waits."""

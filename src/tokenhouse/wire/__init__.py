@@ -9,6 +9,7 @@ from tokenhouse.wire.asked import NOTHING_ASKED, Asked, asked_of
 from tokenhouse.wire.body import body_key, raw_fields, wrong_field
 from tokenhouse.wire.body import decode as decode_body
 from tokenhouse.wire.errors import error_body, retry_after_seconds
+from tokenhouse.wire.image_fields import image_field
 from tokenhouse.wire.reading import StreamReader
 from tokenhouse.wire.tool_ids import ANTHROPIC_NAME_MOST, OPENAI_NAME_MOST, safe_name
 
@@ -23,6 +24,7 @@ __all__ = [
     "body_key",
     "decode_body",
     "error_body",
+    "image_field",
     "openai_chat",
     "openai_completions",
     "raw_fields",
