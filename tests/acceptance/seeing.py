@@ -11,10 +11,9 @@ from typing import Any
 
 import anthropic
 import openai
-from PIL import Image
 
 from tests.acceptance.engine_house import sdk_of
-from tests.engine.eyes import write_pixtral
+from tests.engine.eyes import noise, write_pixtral
 from tests.engine.tiny import Shape, write_gguf, write_tekken
 from tests.support.house import Running, serving
 from tokenhouse.engine import Pulled, write_pulled
@@ -110,9 +109,8 @@ def anthropic_of(running: Running) -> anthropic.AsyncAnthropic:
 
 def image_bytes(width: int, height: int, kind: str = "PNG", mode: str = "RGB") -> bytes:
     """An image of noise that is the same each time."""
-    grey = Image.effect_noise((width, height), 60)
     out = io.BytesIO()
-    grey.convert(mode).save(out, kind)
+    noise(width, height).convert(mode).save(out, kind)
     return out.getvalue()
 
 

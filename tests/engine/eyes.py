@@ -6,9 +6,16 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+from PIL import Image
 
 MEAN = [0.48145466, 0.4578275, 0.40821073]
 SPREAD = [0.26862954, 0.26130258, 0.27577711]
+
+
+def noise(width: int, height: int, *, seed: int = 0) -> Image.Image:
+    """An RGB image of random dots, the same each time."""
+    dots = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    return Image.fromarray(dots)
 
 
 def write_projector(

@@ -54,9 +54,17 @@ def end_of(chunks: Sequence[Chunk]) -> Done:
 
 
 async def get(engine: Engine, path: str, key: str | None = None) -> tuple[int, bytes]:
+    return await _whole(engine, _head(engine, f"GET {path}", 0, key))
+
+
+async def post(engine: Engine, path: str, body: bytes) -> tuple[int, bytes]:
+    return await _whole(engine, _head(engine, f"POST {path}", len(body)) + body)
+
+
+async def _whole(engine: Engine, request: bytes) -> tuple[int, bytes]:
     reader, writer = await asyncio.open_unix_connection(engine.socket_path)
     try:
-        writer.write(_head(engine, f"GET {path}", 0, key))
+        writer.write(request)
         status, chunked, length = await _answer_head(reader)
         return status, await _rest(reader, chunked, length)
     finally:

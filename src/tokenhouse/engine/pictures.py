@@ -33,9 +33,9 @@ _ORIENTATION: Final = 0x0112
 _SIDEWAYS: Final = ("ROTATE_90", "ROTATE_270", "TRANSPOSE", "TRANSVERSE")
 _BROKEN: Final = (
     *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError),
-    *(OverflowError, MemoryError, RuntimeError, struct.error, zlib.error),
+    *(OverflowError, MemoryError, RuntimeError, struct.error, zlib.error, UserWarning),
 )
-"""What the decoder is known to raise on torn files."""
+"""What the decoder is known to raise on torn files (the last where warnings are errors)."""
 
 
 def grid(width: int, height: int) -> tuple[int, int]:

@@ -102,7 +102,7 @@ class ImageLinks:
                 location = answer.header(b"location")
                 if answer.status not in _REDIRECTS or location is None:
                     raise ImageRefused(f"is answered with HTTP status {answer.status}", _MEND)
-                url = urljoin(url, location.decode("latin-1"))
+                url = _onward(url, location)
         raise ImageRefused(f"is redirected more than {self._settings.max_redirects} times", _MEND)
 
     async def _body(self, answer: Answer) -> bytes:
@@ -142,6 +142,13 @@ class ImageLinks:
         if any(seen in network for network in self._settings.allow_networks):
             return True
         return all(map(_public, _meant(seen)))
+
+
+def _onward(url: str, location: bytes) -> str:
+    try:
+        return urljoin(url, location.decode("latin-1"))
+    except ValueError:
+        raise ImageRefused("is redirected to what is no link", _MEND) from None
 
 
 def _meant(address: IpAddress) -> tuple[IpAddress, ...]:
