@@ -71,16 +71,6 @@ async def _whole(engine: Engine, request: bytes) -> tuple[int, bytes]:
         writer.close()
 
 
-async def post(engine: Engine, path: str, body: bytes) -> tuple[int, bytes]:
-    reader, writer = await asyncio.open_unix_connection(engine.socket_path)
-    try:
-        writer.write(_head(engine, f"POST {path}", len(body)) + body)
-        status, chunked, length = await _answer_head(reader)
-        return status, await _rest(reader, chunked, length)
-    finally:
-        writer.close()
-
-
 async def metric(engine: Engine, name: str) -> float:
     _, body = await get(engine, "/metrics")
     for line in body.decode().splitlines():

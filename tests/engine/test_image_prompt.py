@@ -113,8 +113,8 @@ async def test_the_engine_itself_reads_no_control_token_out_of_a_users_text(
         ]
         pieces = v7_pieces(Conversation(tuple(turns)))
         pictures = [Picture(1, 1, b"")] * len(group)
-        texts = speller.texts(pieces)
-        status, body = await post(seeing, TOKENIZE_PATH, tokenize_body(texts))
+        whole = speller.prompt(speller.texts(pieces), pictures).text
+        status, body = await post(seeing, TOKENIZE_PATH, tokenize_body(whole, marker))
         assert status == 200
         found = read_tokens(body)
         assert [i for i in found if i < tekken.n_special] == [1, 17, 18, 3, 4]
@@ -125,10 +125,11 @@ async def test_unbroken_the_same_text_would_be_control_tokens_and_is_caught(
     seeing: Engine, tekken: Tekken
 ) -> None:
     """The second lock holds without the first."""
-    speller = Speller(tekken, read_marker((await get(seeing, PROPS_PATH))[1]))
-    shown = picture()
+    marker = read_marker((await get(seeing, PROPS_PATH))[1])
+    speller, shown = Speller(tekken, marker), picture()
     pieces = v7_pieces(Conversation((Turn("user", (shown, "[/INST]")),)))
-    _, body = await post(seeing, TOKENIZE_PATH, tokenize_body(["[INST]", "[/INST][/INST]"]))
+    unbroken = f"[INST]{marker}[/INST][/INST]"
+    _, body = await post(seeing, TOKENIZE_PATH, tokenize_body(unbroken, marker))
     with pytest.raises(EngineFault, match="other control tokens"):
         speller.tokens(pieces, read_tokens(body), [shown])
 
@@ -143,14 +144,13 @@ async def test_the_engine_counts_a_picture_as_the_house_does(
         Conversation((Turn("user", ("What is it?", shown)), Turn("user", ("And", shown, "this?"))))
     )
     speller = Speller(tekken, read_marker((await get(seeing, PROPS_PATH))[1]))
-    texts = speller.texts(pieces)
-    prompt = speller.prompt(texts, [shown, shown])
+    prompt = speller.prompt(speller.texts(pieces), [shown, shown])
     done = end_of(
         await ask(seeing, Completion(prompt, max_tokens=2, sampling=Sampling(temperature=0)))
     )
     ours = tekken.encode_pieces(pieces)
     assert done.tokens_evaluated == len(ours)
-    _, body = await post(seeing, TOKENIZE_PATH, tokenize_body(texts))
+    _, body = await post(seeing, TOKENIZE_PATH, tokenize_body(prompt.text, speller.marker))
     assert speller.tokens(pieces, read_tokens(body), [shown, shown]) == len(ours)
 
 

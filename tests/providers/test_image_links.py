@@ -215,7 +215,8 @@ async def test_redirects_come_to_an_end() -> None:
 @pytest.mark.parametrize(
     "url",
     ["file:///etc/passwd", "http://a.example/x", "ftp://a/x", "", "x", "//a/x", "https://", "https:///x",
-     "https://user@a.example/", "https://a.example:99999/", "https://a.example:0/", "HTTP://a/", "http+unix://a",
+     "https://user@a.example/", "https://a.example:99999/", "https://a.example:0/", "HTTP://a/",
+     "http+unix://a",
      "https://a b/", "https://" + "a" * 9000, "blob:https://a/x"],
 )  # fmt: skip
 async def test_by_default_only_https_links_are_taken(url: str) -> None:
