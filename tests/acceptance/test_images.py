@@ -222,10 +222,10 @@ async def test_control_strings_beside_an_image_stay_text(tmp_path: Path, weights
 async def test_a_tools_picture_is_shown_behind_all_results(tmp_path: Path, weights: Path) -> None:
     """As Claude Code reads an image file: a tool's result that holds an image."""
     async with seeing_house(tmp_path, weights) as (running, sdk):
-        uses = [
+        uses: list[dict[str, Any]] = [
             {"type": "tool_use", "id": f"toolu_0{i}", "name": "look", "input": {}} for i in (1, 2)
         ]
-        results = [
+        results: list[dict[str, Any]] = [
             {"type": "tool_result", "tool_use_id": "toolu_01", "content": [image_block(image_bytes(90, 40))]},
             {"type": "tool_result", "tool_use_id": "toolu_02", "content": "nothing there"},
         ]  # fmt: skip
