@@ -114,6 +114,8 @@ class Operating:
                 restarts=engine.restarts,
                 pid=engine.pid,
                 context=engine.n_ctx,
+                reserved=0 if engine.pool is None else engine.pool.reserved,
+                queued=0 if engine.pool is None else engine.pool.queued,
             )
             for provider in self._house.relay.providers.values()
             if isinstance(provider, EngineProvider)

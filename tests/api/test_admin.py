@@ -187,6 +187,7 @@ async def test_routes_tell_their_failures_and_are_reset(tmp_path: Path) -> None:
         errors = await told(await client.get("/errors", params={"text": "up"}))
         assert len(errors) == route["failed"]
         assert {row["outcome"] for row in errors} == {"failed"}
+        assert await told(await client.get("/errors", params={"text": "tester"})) == errors
         assert await told(await client.get("/errors", params={"text": "no such"})) == []
         refusals = await told(await client.get("/refusals"))
         assert {row["status"] for row in refusals} == {502}

@@ -221,5 +221,8 @@ async def test_the_audit_log_is_exported_as_it_is_filtered(tmp_path: Path) -> No
         assert got.headers["content-type"].startswith("text/csv")
         assert len(got.text.splitlines()) == 4
         assert (await browser.get("/admin/audit.ndjson")).status_code == 200
+        mine = await browser.get("/admin/audit", params={"actor": "olga@example.com", "q": "acc"})
+        assert "=cmd()" in mine.text
+        assert "tester" not in mine.text.partition("<table")[2]
         assert (await browser.get("/admin/audit", params={"since": "soon"})).status_code == 400
         assert (await browser.get("/admin/audit", params={"account": "x"})).status_code == 404

@@ -144,7 +144,7 @@ class Desk:
         """Requests that failed or crashed; where a text is sought, a page may have fewer or more."""
         check_limit(asked.limit)
         found: list[ReceiptRow] = []
-        wanted, read, place = asked.text.strip().lower(), 0, asked.after
+        wanted, read, place = await self._sought(asked.text.strip()), 0, asked.after
         while read < SEARCHED_MAX:
             page = await self._office.failures(replace(asked, after=place))
             read += len(page.rows)
@@ -154,6 +154,13 @@ class Desk:
             if place is None or len(found) >= asked.limit:
                 break
         return Page(tuple(found), place)
+
+    async def _sought(self, text: str) -> str:
+        """What receipts are searched for; the name of an account stands for its id."""
+        try:
+            return (await self.billing.account(text)).id if text else ""
+        except CallerError:
+            return text.lower()
 
     async def audit(self, asked: AuditAsked) -> Page[AuditRow]:
         check_limit(asked.limit)

@@ -126,8 +126,8 @@ class RouteRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRow:
-    """The engine of one model in this house. ``slots`` and ``waiting`` count requests, ``context`` is
-    tokens shared by them; 0 until the weights were read."""
+    """The engine of one model in this house. ``context`` is tokens that its requests share, ``reserved``
+    of them are taken and ``queued`` requests wait for room; 0 until the weights were read."""
 
     model: str
     provider: str
@@ -136,6 +136,8 @@ class EngineRow:
     restarts: int
     pid: int | None
     context: int
+    reserved: int
+    queued: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

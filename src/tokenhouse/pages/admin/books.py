@@ -149,7 +149,7 @@ class BookPages:
         until = _day(acting, "until")
         return AuditAsked(
             account=(await self._desk.billing.account(account)).id if account else None,
-            actor=acting.asked("actor"),
+            actor=await self._actor(acting.asked("actor")),
             act=acting.asked("act"),
             text=acting.asked("q"),
             since_ms=_day(acting, "since") or 0,
@@ -157,6 +157,15 @@ class BookPages:
             after=acting.asked("after") or None,
             limit=limit,
         )
+
+    async def _actor(self, text: str) -> str:
+        """An actor as the log names them; a person may be asked for by their address."""
+        if "@" not in text:
+            return text
+        try:
+            return f"person:{(await self._office.people.find_person(text)).id}"
+        except CallerError:
+            return text
 
 
 def _day(acting: Acting, name: str) -> int | None:
