@@ -212,6 +212,7 @@ class House:
                 "ready": status.ready,
                 "metrics": status.metrics,
                 "openapi": openapi,
+                "control_openapi": openapi,
             }
         )
         pages = self._pages(openapi, frozenset(path for _, path in exact))

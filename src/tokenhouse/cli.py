@@ -15,6 +15,7 @@ from tokenhouse.cli_models import count, models
 from tokenhouse.cli_people import people
 from tokenhouse.cli_plans import plans, prices
 from tokenhouse.cli_pull import pull
+from tokenhouse.cli_tokens import tokens
 from tokenhouse.cli_usage import usage
 from tokenhouse.cli_vouchers import audit, vouchers
 
@@ -29,6 +30,7 @@ from tokenhouse.cli_vouchers import audit, vouchers
         accounts,
         keys,
         people,
+        tokens,
         credit,
         vouchers,
         usage,

@@ -59,7 +59,7 @@ def people_invite(
             await them.errands.finish()
         return link
 
-    link = _with_people(settings, invite)
+    link = with_people(settings, invite)
     if settings.as_json:
         print_json({"email": email.strip().lower(), "link": link})
     else:
@@ -93,7 +93,7 @@ def people_list(settings: Settings, search: str) -> None:
             after = page[-1].id
         return found
 
-    found = _with_people(settings, listed)
+    found = with_people(settings, listed)
     if settings.as_json:
         print_json(found)
         return
@@ -119,7 +119,7 @@ def people_suspend(settings: Settings, person: str) -> None:
         del house
         return await them.suspend_person((await them.find_person(person)).id, _actor())
 
-    _print_person(_with_people(settings, suspend), as_json=settings.as_json)
+    _print_person(with_people(settings, suspend), as_json=settings.as_json)
 
 
 @people.command(
@@ -137,7 +137,7 @@ def people_open(settings: Settings, person: str) -> None:
         del house
         return await them.open_person((await them.find_person(person)).id, _actor())
 
-    _print_person(_with_people(settings, open_again), as_json=settings.as_json)
+    _print_person(with_people(settings, open_again), as_json=settings.as_json)
 
 
 @people.command(
@@ -157,7 +157,7 @@ def people_operator(settings: Settings, person: str, off: bool) -> None:
         del house
         return await them.set_operator((await them.find_person(person)).id, not off, _actor())
 
-    _print_person(_with_people(settings, change), as_json=settings.as_json)
+    _print_person(with_people(settings, change), as_json=settings.as_json)
 
 
 def person_row(person: Person) -> dict[str, object]:
@@ -189,7 +189,8 @@ def _print_person(person: Person, *, as_json: bool) -> None:
         print(f"{person.id}  {person.email or person.name}, {person.state}{operator}")
 
 
-def _with_people(settings: Settings, act: Callable[[House, People], Awaitable[T]]) -> T:
+def with_people(settings: Settings, act: Callable[[House, People], Awaitable[T]]) -> T:
+    """What ``act`` gives, with the house of the settings and its people."""
     config = settings.load()
 
     async def opened(house: House) -> T:

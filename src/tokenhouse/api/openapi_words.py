@@ -180,6 +180,7 @@ DESCRIBED: Final[Mapping[str, Described]] = {
     ),
     "metrics": Described("Operation", "Prometheus's text format.", "Text", media="text/plain"),
     "openapi": Described("Operation", "This description."),
+    "control_openapi": Described("Operation", "This description."),
 }
 """By the route's name; a route that is not here is still listed, under the last tag."""
 

@@ -28,6 +28,7 @@ Name = Literal[
     "ready",
     "metrics",
     "openapi",
+    "control_openapi",
 ]
 
 PREFIXES = ("/v1/", "/api/v7/llm/v1/", "/api/v7/llm/", "/api/v1/")
@@ -117,6 +118,12 @@ ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("ready", "GET", "/ready", "200 when requests can be served and paid, else 503."),
     ApiRoute("metrics", "GET", "/metrics", "Counters and gauges for Prometheus."),
     ApiRoute("openapi", "GET", "/openapi.json", "This API's description (OpenAPI 3.1)."),
+    ApiRoute(
+        "control_openapi",
+        "GET",
+        "/api/agents/v1/openapi.json",
+        "The same, where the platform's command line looks for it.",
+    ),
 )
 
 
