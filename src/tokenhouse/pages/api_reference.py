@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from tokenhouse.pages.render import anchor_of
@@ -12,6 +13,8 @@ Json = Mapping[str, Any]
 OPERATORS: Final = "/api/admin/"
 """What stands below it is for those who run the house: it is in the document, not on the page for all."""
 
+OFTEN: Final = 3
+"""An answer that so many operations of a group give is said once for all of them."""
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 
@@ -39,8 +42,11 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Group:
+    """``answers``: what many of its operations say alike, said once."""
+
     name: str
     operations: tuple[Operation, ...]
+    answers: tuple[tuple[str, str], ...]
 
 
 def groups(document: Json) -> tuple[Group, ...]:
@@ -54,7 +60,17 @@ def groups(document: Json) -> tuple[Group, ...]:
         also = tuple(others.get(operation["operationId"], ()))
         tag = operation["tags"][0]
         by_tag.setdefault(tag, []).append(_operation(document, (path, method), operation, also))
-    return tuple(Group(tag, tuple(operations)) for tag, operations in by_tag.items())
+    return tuple(_group(tag, operations) for tag, operations in by_tag.items())
+
+
+def _group(name: str, operations: Sequence[Operation]) -> Group:
+    said = Counter(answer for operation in operations for answer in operation.answers)
+    often = {answer for answer, times in said.items() if times >= OFTEN}
+    left = (
+        replace(each, answers=tuple(answer for answer in each.answers if answer not in often))
+        for each in operations
+    )
+    return Group(name, tuple(left), tuple(sorted(often)))
 
 
 def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
@@ -97,6 +113,7 @@ def _operation(
                 each.get("description", ""),
             )
             for each in cast("Sequence[Json]", operation.get("parameters", ()))
+            if each["in"] != "path" or each.get("description")  # the path itself shows a plain id
         ),
         body=tuple(_body(document, operation)),
         answers=tuple((status, answer["description"]) for status, answer in answers.items()),

@@ -35,7 +35,6 @@ class ApiKeys:
             "api_keys.create": self.create,
             "api_keys.show": self.show,
             "api_keys.change": self.change,
-            "api_keys.put": self.change,
             "api_keys.rotate": self.rotate,
             "api_keys.delete": self.delete,
         }

@@ -68,6 +68,7 @@ class DescribedControl:
     def __init__(self, routes: Sequence[ControlRoute], place: str) -> None:
         self._place = place
         self._shapes = Shapes(place, "Control")
+        self._told: dict[str, int] = {}
         self.paths: dict[str, dict[str, Any]] = {}
         for route in routes:
             at = route.whole.replace("...}", "}")
@@ -80,7 +81,7 @@ class DescribedControl:
 
     def _operation(self, route: ControlRoute) -> dict[str, Any]:
         told: dict[str, Any] = {
-            "operationId": "control-" + route.name.replace(".", "-"),
+            "operationId": self._name(route),
             "summary": route.about,
             "tags": [route.tag],
             "responses": self._responses(route),
@@ -99,6 +100,13 @@ class DescribedControl:
         if route.who != "anyone":
             told["security"] = _SECURITY
         return told
+
+    def _name(self, route: ControlRoute) -> str:
+        """Routes that one act answers have one name, numbered, as paths of one route have."""
+        name = "control-" + route.act.replace(".", "-")
+        number = self._told.get(name, 0)
+        self._told[name] = number + 1
+        return name if number == 0 else f"{name}.{number}"
 
     def _fields(self, route: ControlRoute) -> list[dict[str, Any]]:
         """What the route takes, as parameters of a query."""
@@ -168,16 +176,15 @@ def _of_kind(route: ControlRoute) -> set[int]:
 
 
 def _in_path(piece: str) -> dict[str, Any]:
-    rest = piece.endswith("...}")
-    return {
+    told: dict[str, Any] = {
         "name": piece.strip("{}."),
         "in": "path",
         "required": True,
-        "description": "The rest of the path; its slashes as they are or as %2F."
-        if rest
-        else "Its id.",
         "schema": {"type": "string", "minLength": 1},
     }
+    if piece.endswith("...}"):
+        told["description"] = "The rest of the path; its slashes as they are or as %2F."
+    return told
 
 
 def _without_null(schema: Schema) -> Schema:

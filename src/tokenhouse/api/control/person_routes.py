@@ -263,6 +263,7 @@ OF_PERSON: Final[tuple[ControlRoute, ...]] = (
         method="PUT",
         path="/api-keys/{id}",
         about="The same as PATCH, as the platform's documents have it.",
+        answers="api_keys.change",
         tag=ME,
         takes=takes.ApiKeyChange,
         gives=gives.ApiKey,
