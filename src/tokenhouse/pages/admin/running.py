@@ -50,7 +50,7 @@ class RunningPages:
             "today": day[0] if day else None,
             "live": desk.house.live(),
             "resting": [row for row, _ in rows if row.breaker != "closed"],
-            "silent": sorted({row.model for row, _ in rows if not row.ready}),
+            "silent": sorted({row.model for row, _ in rows if not row.ready} & self._wanted()),
             "failures": failures.rows,
             "more_failures": failures.next is not None,
             "settings": settings,
@@ -58,6 +58,10 @@ class RunningPages:
             "verified": desk.verified,
         }
         return page("overview", words)
+
+    def _wanted(self) -> set[str]:
+        """The operator's own models: of those that ship, nobody said that they are to answer."""
+        return {model.id for model in self._office.catalogue().models if not model.shipped}
 
     async def live(self, acting: Acting) -> Given:
         return await self.live_again(acting, Deed())
