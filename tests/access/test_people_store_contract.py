@@ -306,3 +306,20 @@ async def test_a_token_is_its_persons_alone(hall: Hall) -> None:
     assert await hall.store.revoke_token(id, "tok_1", T0 + 2) == revoked
     assert await hall.store.tokens(id) == (revoked,)
     assert await hall.store.tokens(other) == ()
+
+
+async def test_who_never_proved_their_address_is_forgotten_but_no_member_is(tmp_path: Path) -> None:
+    clock = ManualClock(T0)
+    store = SqliteStore(tmp_path / "house.db", clock=clock)
+    await store.start(serve=False)
+    lab = await store.create_account("lab", "free", T0)
+    root = await store.add_operator(new(1, ""), lab.id, by="house")
+    assert root is not None
+    await store.set_operator(root.id, False, by="cli:root")
+    stranger = await store.begin_person(new(2, "a@b.org"), verify("a@b.org", b"1"))
+    clock.advance(8 * 86_400)
+    await store.begin_person(new(3, "c@d.org"), verify("c@d.org", b"2"))
+    assert await store.person(stranger.id) is None
+    assert await store.find_code(b"1") is None
+    assert await store.person(root.id) is not None
+    await store.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 from collections.abc import AsyncGenerator
@@ -99,6 +100,14 @@ async def test_the_printed_playground_link_signs_in_once_with_the_printed_key(
         assert answer.headers["cache-control"] == "no-store"
         again = await client.post("/api/v1/sign-in", json={"code": code})
         assert (again.status_code, again.json()["error"]["code"]) == (401, "invalid_sign_in_code")
+        assert "set-cookie" not in again.headers
+        # the browser that brought it is the first operator's, who says who they are
+        assert "HttpOnly; SameSite=Lax" in answer.headers["set-cookie"]
+        profile = await client.get("/profile")
+        assert (profile.status_code, "Say who you are" in profile.text) == (200, True)
+        listed = json.loads((await served("people", "list", "--json")).out)
+        assert [(each["operator"], each["email"]) for each in listed] == [(True, "")]
+        assert [each["name"] for each in listed[0]["accounts"]] == ["you"]
         odd = await client.post("/api/v1/sign-in", content=b"[]")
         assert (odd.status_code, odd.json()["error"]["param"]) == (400, "code")
 

@@ -348,3 +348,22 @@ async def test_who_confirms_for_somebody_else_needs_their_password(tmp_path: Pat
         assert (await eve.sign_in("ada@example.org", OTHER_WORDS)).status_code == 401
         await ada.join("ada@example.org", "Ada")
         assert (await ada.get("/profile")).status_code == 200
+
+
+async def test_who_invites_never_sees_the_link_that_proves_the_address(tmp_path: Path) -> None:
+    """An owner could accept for somebody else, and so sign in with an address that is not theirs."""
+    async with hosting(tmp_path) as hosted:
+        eve = hosted.guest()
+        await eve.join("eve@example.org", "Eve")
+        page = "/dashboard/members"
+        answer = await eve.send(page, f"{page}/invite", email="ada@example.org", role="viewer")
+        code = await eve.code()
+        assert "ada@example.org" in answer.text
+        assert code not in answer.text
+        assert code not in (await eve.get(page)).text
+        people = hosted.running.house.people
+        signed = await people.signed_in(eve.session or "")
+        assert signed is not None
+        await people.set_operator(signed.person.id, True, "cli:root")
+        answer = await eve.send(page, f"{page}/invite", email="bob@example.org", role="viewer")
+        assert await eve.code() in answer.text

@@ -100,7 +100,8 @@ ROUTES: tuple[ApiRoute, ...] = (
         "sign_in",
         "POST",
         "/api/v1/sign-in",
-        'The one-time code that `serve` printed becomes its key (`{"code": "XXXX-…"}`), once.',
+        'The one-time code that `serve` printed becomes its key (`{"code": "XXXX-…"}`), once, and signs the '
+        "browser in as the first operator.",
     ),
     ApiRoute(
         "visit",

@@ -92,7 +92,9 @@ async def invite(request: Request) -> Shown:
         link = await request.people.invite(signed.account, email, _role(form.get("role")), signed)
     except (AccountError, CallerError, HouseError) as error:
         return await _members(request, signed, error=error)
-    return await _members(request, signed, link=link, email=email)
+    # a link shows that its reader reads that mail: nobody but an operator may see it elsewhere
+    shown = link if signed.person.operator else ""
+    return await _members(request, signed, link=shown, invited=email)
 
 
 async def withdraw(request: Request) -> Shown:
@@ -156,7 +158,7 @@ async def _members(
     *,
     error: TokenhouseError | None = None,
     link: str = "",
-    email: str = "",
+    invited: str = "",
 ) -> Shown:
     people, may = request.people, signed.may(Right.MEMBERS)
     assert signed.account is not None
@@ -167,7 +169,7 @@ async def _members(
         "roles": tuple(Role),
         "on": _day,
         "link": link,
-        "email": email,
+        "invited": invited,
     }
     return failed("members.html", words, error)
 

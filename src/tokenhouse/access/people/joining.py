@@ -95,7 +95,8 @@ class Joining(Signing):
         operator: bool = False,
     ) -> str:
         """Mail an invitation to an account (an id) in a role, or, without one, to have an account of
-        one's own; ``operator``: and to operate the house. → its link, for who hands it over themselves
+        one's own; ``operator``: and to operate the house. → its link. Who has it passes for the reader
+        of that mail: show it to operators only.
 
         ``by``: a member who may, an operator, or another actor's name, as the audit log has it.
         """

@@ -43,6 +43,7 @@ UPDATE person SET state = ?2 WHERE id = ?1;
 -- @persons_forget: those who never proved their address and whose codes are long over
 DELETE FROM person
 WHERE verified_ms IS NULL AND operator = 0 AND created_ms < ?1
+    AND NOT EXISTS (SELECT 1 FROM member WHERE member.person = person.id)
     AND NOT EXISTS (SELECT 1 FROM mail_code WHERE mail_code.person = person.id AND ends_ms > ?2);
 
 -- @member_new: a person belongs to an account from now on
