@@ -77,8 +77,6 @@ def fit_here(
         return weights, weights.stat().st_size, None
     bounds = [Budget(config.engine.memory or None).limit, None if served else bytes_available()]
     available = min((bound for bound in bounds if bound is not None), default=None)
-    if available is not None:
-        available = max(0, available - _provider(config, row).cache)
     found = fit_of(config, row, header, eyes, available)
     return weights, found.weights + found.projector, found
 

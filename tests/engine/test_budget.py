@@ -153,7 +153,10 @@ async def test_a_model_that_can_never_fit_is_refused_from_the_start_with_its_men
     house: Maker, weights: Path
 ) -> None:
     need = house("any", Budget(None)).need
-    engine = house("large", Budget(need - 2**20))
+    tight = house("tight", Budget(need - 2**20))  # without a prompt cache it fits
+    assert (tight.state, tight.need) == ("cold", need - 2**20)
+    await asked(tight)
+    engine = house("large", Budget(need - 2**21))
     assert engine.state == "failed"
     assert isinstance(engine.failure, NeverFits)
     assert "engine.memory" in str(engine.failure)

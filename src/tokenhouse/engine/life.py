@@ -32,7 +32,7 @@ def load_of(
         n_batch=settings.n_batch,
         gpu_layers=settings.gpu_layers,
         kv=settings.kv,
-        cache_ram_mib=settings.cache_ram_mib,
+        cache_ram_mib=measured.cache_ram_mib,
         verbosity=settings.verbosity,
         need=measured.need,
     )
