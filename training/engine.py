@@ -87,10 +87,12 @@ class Engine:
         limit: int = 1000,
         temperature: float = 0.7,
         top_p: float = 0.9,
+        grammar: str | None = None,
     ) -> Answer:
-        """Generate from token ids, with nothing but temperature and top_p at work."""
+        """Generate from token ids, with nothing but temperature and top_p at work, and a grammar."""
         done = self._post(
-            {
+            ({} if grammar is None else {"grammar": grammar})
+            | {
                 "prompt": ids,
                 "n_predict": limit,
                 "temperature": temperature,
