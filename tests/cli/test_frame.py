@@ -36,6 +36,7 @@ def test_the_verbs_are_those_that_are_promised() -> None:
         *(("serve",), ("init",), ("check",), ("accounts",), ("keys",), ("credit",), ("usage",)),
         *(("ledger",), ("models",), ("pull",), ("chat",), ("count",), ("backup",)),
         *(("plans",), ("prices",), ("vouchers",), ("receipts",), ("audit",), ("people",)),
+        ("tokens",),
     }
     assert {verb for verb in VERBS if len(verb) == 2} == {
         *(("accounts", "create"), ("accounts", "list"), ("keys", "create"), ("keys", "list")),
@@ -43,6 +44,8 @@ def test_the_verbs_are_those_that_are_promised() -> None:
         *(("keys", "revoke"), ("ledger", "verify"), ("ledger", "reverse"), ("ledger", "postings")),
         *(("accounts", "plan"), ("accounts", "state"), ("vouchers", "create")),
         *(("vouchers", "list"), ("vouchers", "revoke"), ("vouchers", "redeem")),
+        *(("people", "invite"), ("people", "list"), ("people", "suspend"), ("people", "open")),
+        *(("people", "operator"), ("tokens", "create"), ("tokens", "list"), ("tokens", "revoke")),
     }
 
 
