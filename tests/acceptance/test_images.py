@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from tests.acceptance.engine_house import accumulated, receipt_of
+from tests.acceptance.engine_house import accumulated, engine_of, receipt_of, until
 from tests.acceptance.seeing import (
     BLIND,
     SEER,
@@ -270,6 +271,25 @@ async def test_a_link_is_fetched_once_for_a_request_where_the_operator_allows_it
         with pytest.raises(openai.BadRequestError, match="HTTP status 404") as caught:
             await sdk.chat.completions.create(**asking([{"role": "user", "content": twice}]))
         assert caught.value.param == "messages[0].content[2].image_url"
+
+
+async def test_a_client_that_leaves_while_images_are_read_frees_the_engine(
+    tmp_path: Path, weights: Path
+) -> None:
+    async with seeing_house(tmp_path, weights) as (running, sdk):
+        await sdk.chat.completions.create(**asking(shown("warm", image_bytes(30, 30))))
+        engine = engine_of(running, SEER)
+        large = [image_bytes(700, 700, "JPEG") for _ in range(8)]  # far more than 64 KiB of body
+        asked = asking(shown(*large), max_tokens=2000)
+        leaving = asyncio.create_task(sdk.chat.completions.create(**asked))
+        await until(lambda: engine.pool is not None and engine.pool.running > 0)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        await until(lambda: engine.pool is not None and engine.pool.running == 0)
+        again = await sdk.chat.completions.create(**asking(shown("still there?")))
+        assert again.choices[0].finish_reason
+        await running.until_no_hold()
 
 
 async def test_a_models_page_and_row_say_that_it_sees_and_what_that_costs(

@@ -108,6 +108,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _on_leave(self, leave: Callable[[], None] | None) -> None:
         """Whom to tell when the client is gone; one request at a time is answered."""
         self._leave = leave
+        if leave is not None and not self.pipeline:
+            # a large body stopped the reading, and a connection that isn't read is never lost
+            self.flow.resume_reading()
 
     def _head_size(self) -> int:
         """The head's own bytes: what came may have the body's beginning with it."""
