@@ -24,7 +24,7 @@ WORDS = (
     *("house", "account", "key", "caller", "plan", "credit", "grant", "model", "author", "price"),
     *("offer", "route", "provider", "attempt", "dialect", "event", "usage", "meter", "hold"),
     *("settle", "release", "expire", "reverse", "posting", "receipt", "lease", "engine", "starter"),
-    *("budget", "share", "use"),
+    *("budget", "share", "use", "picture"),
     *("person", "member", "operator", "session", "invitation", "errand", "desk", "live", "patrol"),
     *("statement", "recording", "tier", "cap", "queue", "voucher", "lot", "fold", "prune", "audit"),
 )
