@@ -80,6 +80,7 @@ class Operating:
         return True
 
     async def stop_account(self, account: Account) -> int:
+        self._house.access.look_again()
         error = account_not_open(account.name, account.state)
         ending = self._house.relay.live.stop_account(account.id, error)
         for over in ending:

@@ -54,6 +54,8 @@ def invitation(site: str, code: MailCode, link: str, account: str) -> Mail:
     """To whoever is asked in; ``account`` is its name, "" for one of their own."""
     role = "" if code.role is None else f" as {code.role.value}"
     what = f"to the account {account}{role}" if account else "to have an account"
+    if code.operator:
+        what += " and to operate the house"
     return Mail(
         code.email,
         f"You are invited to {site}",

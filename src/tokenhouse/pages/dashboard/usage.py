@@ -41,6 +41,12 @@ OUTCOME_WORDS = {
     "failed": "It failed. Nothing is charged for what was not delivered.",
     "crashed": "The house stopped while it ran; charged is what was last noted.",
 }
+ENDED_WORDS = {
+    "account_suspended": "The account was suspended meanwhile; what was produced until then is charged.",
+    "account_closed": "The account was closed meanwhile; what was produced until then is charged.",
+    "cancelled_by_operator": "The operator ended it; what was produced until then is charged.",
+}
+"""By the error, where the client did not leave but the house ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,7 @@ async def receipt(clerk: Clerk, looking: Looking, id: str) -> Shown:
     words: Words = {
         "row": row,
         "key": keys.get(row.key),
-        "about_outcome": OUTCOME_WORDS[row.outcome],
+        "about_outcome": ENDED_WORDS.get(row.error or "") or OUTCOME_WORDS[row.outcome],
         **(await _bill(clerk, row)),
     }
     return page("usage", "receipt", words)
