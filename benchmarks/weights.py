@@ -16,6 +16,7 @@ from tests.engine.tiny import (
     Shape,
     _write_facts,  # pyright: ignore[reportPrivateUsage]
     _write_vocabulary,  # pyright: ignore[reportPrivateUsage]
+    control,
     tekken,
     write_gguf,
     write_tekken,
@@ -64,7 +65,7 @@ def write_random(path: Path, shape: Shape, vocabulary: int, *, seed: int = 0) ->
     """Random weights of this shape in Q4_0."""
     writer = gguf.GGUFWriter(str(path), "llama")
     _write_facts(writer, shape)
-    _write_vocabulary(writer, tekken(vocabulary))
+    _write_vocabulary(writer, tekken(vocabulary), control("v7"))
     quantised = gguf.GGMLQuantizationType.Q4_0
     ones = np.ones(shape.width, np.float32)
     norms = ["output_norm.weight"]
