@@ -43,7 +43,7 @@ def settings(tmp_path: Path, rows: str = ROWS) -> Path:
 def test_models_and_check_show_all_that_a_price_says(cli: Cli, tmp_path: Path) -> None:
     config = ("--config", str(settings(tmp_path)))
     head, *lines = cli("models", *config).out.splitlines()
-    assert head.split()[-5:] == ["beside", "runs", "at", "here", "fits"]
+    assert head.split()[-5:] == ["runs", "at", "here", "fits", "state"]
     assert BESIDE in lines[0]
     assert lines[1].split()[:4] == ["acme/echo:free", "8192", "free", "free"]
     row = cli("models", *config, "--json").json[0]
