@@ -340,3 +340,18 @@ async def test_tokens_end_are_named_and_are_for_ones_own_accounts(tmp_path: Path
         it.clock.advance(1)
         with pytest.raises(AccountError):
             await it.people.by_token(secret)
+
+
+async def test_a_token_that_works_is_not_refused_for_the_wrong_ones_of_its_neighbours(
+    tmp_path: Path,
+) -> None:
+    async with hall(tmp_path, failed_per_minute=3) as it:
+        _, ada = await it.joined("ada@example.org", "Ada")
+        token = await it.people.create_token(ada.person.id, ada.account, "cron")
+        codes: list[str] = []
+        for number in range(5):
+            with pytest.raises(AccountError) as refused:
+                await it.people.by_token(f"thp_{number}", "192.0.2.1")
+            codes.append(refused.value.code)
+        assert codes == ["invalid_access_token"] * 3 + ["too_many_attempts"] * 2
+        assert (await it.people.by_token(token, "192.0.2.1")).person == ada.person

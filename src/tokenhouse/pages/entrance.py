@@ -159,7 +159,8 @@ def _drop_code(request: Request, path: str) -> None:
 def _sign_in(
     request: Request, *, next: str, email: str = "", error: TokenhouseError | None = None
 ) -> Shown:
-    return failed("sign_in.html", {"next": next, "email": email, "open": _open(request)}, error)
+    words: Words = {"next": next, "email": email, "open": _open(request)}
+    return failed("sign_in.html", words | {"ended": "ended" in request.query}, error)
 
 
 def _sign_up(

@@ -9,13 +9,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from tokenhouse import money
 from tokenhouse.access import People
-from tokenhouse.errors import TokenhouseError
+from tokenhouse.errors import AccountError, TokenhouseError
 from tokenhouse.pages.answer import HTML, NEVER, TEXT, Answer, Receive, Scope, Stream
 from tokenhouse.pages.redact import redacted
-from tokenhouse.pages.session import ClientLeft, GoTo, Request
+from tokenhouse.pages.session import COOKIE, HOME, ClientLeft, GoTo, Request
 from tokenhouse.pages.shown import Shown, Words
 from tokenhouse.pages.site import Site
 
@@ -96,9 +97,24 @@ class PrivatePages:
         if path != request.path:
             return see_other(path)
         if method == "POST":
-            await request.form()
+            await self._checked(request, path)
         made = await page(request)
         return await self.rendered(request, made) if isinstance(made, Shown) else made
+
+    async def _checked(self, request: Request, path: str) -> None:
+        """Whose session has ended in the middle of a form is asked to sign in, not called a forger."""
+        try:
+            await request.form()
+        except AccountError:
+            if COOKIE not in request.cookies or await request.visitor() is not None:
+                raise
+            while path and not self._shows(path):
+                path = path.rpartition("/")[0]
+            raise GoTo(f"/sign-in?ended=yes&next={quote(path or HOME, safe='/')}") from None
+
+    def _shows(self, path: str) -> bool:
+        found = self._find(path)
+        return found is not None and "GET" in found[0]
 
     async def rendered(self, request: Request, shown: Shown) -> Answer:
         """A page with what every page of people says: who is signed in, and what forms carry."""

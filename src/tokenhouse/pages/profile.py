@@ -9,7 +9,15 @@ from typing import Final
 from tokenhouse.access import NewAccessToken, Right, Role, SignedIn
 from tokenhouse.errors import AccountError, CallerError, HouseError, TokenhouseError
 from tokenhouse.pages.private import Routes, failed
-from tokenhouse.pages.session import COOKIE, GoTo, Request, require, safe_next, sign_in_first
+from tokenhouse.pages.session import (
+    COOKIE,
+    GoTo,
+    Request,
+    require,
+    safe_next,
+    same_account,
+    sign_in_first,
+)
 from tokenhouse.pages.shown import Shown, Words
 
 MEMBERS: Final = "/dashboard/members"
@@ -64,6 +72,7 @@ async def choose_account(request: Request) -> Shown:
 async def make_token(request: Request) -> Shown:
     """An access token for the account that is looked at; shown once, on this answer."""
     form, signed = await request.form(), await _signed(request)
+    same_account(request, signed)
     people, name = request.people, form.get("token_name").strip()
     try:
         made = await people.new_token(

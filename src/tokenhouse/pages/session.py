@@ -1,7 +1,8 @@
 """Who asks for a page: cookies, forms, and the checks that every form of a signed-in person passes.
 
 A session's cookie is HttpOnly, SameSite=Lax, and Secure behind TLS. A form carries ``csrf``: the
-session's, or for who is not signed in the one of a cookie made for the form.
+session's, or for who is not signed in the one of a cookie made for the form. Behind the session's stands
+the account that was looked at: another tab may have turned to another account meanwhile.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ class Request:
         "_looked",
         "_receive",
         "_visitor",
+        "about",
         "cookies",
         "params",
         "people",
@@ -103,6 +105,8 @@ class Request:
         self.secure = secure_site or scope.get("scheme") == "https"
         self.set_cookies: list[bytes] = []
         self._receive = receive
+        self.about = ""
+        """The account (an id) that the form was shown for; "" where there is no form."""
         self._form: Form | None = None
         self._visitor: SignedIn | None = None
         self._looked = False
@@ -155,7 +159,7 @@ class Request:
         """What the forms of this answer carry."""
         signed = await self.visitor()
         if signed is not None:
-            return signed.csrf
+            return f"{signed.csrf}.{signed.account or ''}"
         token = self.cookies.get(FORM_COOKIE, "")
         if not 20 <= len(token) <= 80:
             token = self.cookies[FORM_COOKIE] = secrets.token_urlsafe(24)
@@ -177,7 +181,7 @@ class Request:
         site = self.header(b"sec-fetch-site")
         signed = await self.visitor()
         wanted = self.cookies.get(FORM_COOKIE, "") if signed is None else signed.csrf
-        given = form.get("csrf")
+        given, _, self.about = form.get("csrf").partition(".")
         right = bool(wanted) and hmac.compare_digest(given.encode(), wanted.encode())
         if site not in (b"", b"same-origin", b"none") or not right:
             raise AccountError(
@@ -229,9 +233,23 @@ async def require(request: Request, right: Right = Right.SEE) -> SignedIn:
             status=403,
             code="no_account",
         )
+    same_account(request, signed)
     if not signed.may(right):
         raise not_allowed(_WHAT[right])
     return signed
+
+
+def same_account(request: Request, signed: SignedIn) -> None:
+    """AccountError 409 ``other_account`` for a form that was shown for another account than the one that
+    is looked at now: nothing is done in an account that the page did not show."""
+    if request.about and request.about != signed.account:
+        raise AccountError(
+            "This form was about another of your accounts: meanwhile you have turned to "
+            f"{signed.account_name or 'none'}. Nothing was done. Turn back, reload the page, and send "
+            "it again.",
+            status=409,
+            code="other_account",
+        )
 
 
 async def require_operator(request: Request) -> SignedIn:

@@ -74,11 +74,12 @@ class Tokens(Ground):
 
         AccountError 401 ``invalid_access_token``, 403 ``person_suspended``, 429 ``too_many_attempts``.
         """
-        self._bounds.check(address)
         found = None
         if secret.startswith(ACCESS_TOKEN) and len(secret) <= SECRET_MOST:
             found = await self._store.find_token(hash_secret(secret))
         if found is None or not found[0].live(self._clock.now_ms()):
+            # one that works is never refused for the wrong ones of others at the same address
+            self._bounds.check(address)
             self._bounds.failed(address)
             raise AccountError(
                 "This access token is wrong, revoked or has ended. Make another on your dashboard.",
