@@ -72,7 +72,7 @@ async def test_unknown_paths_and_methods_are_told_to_operators(tmp_path: Path) -
     async with _operated(tmp_path) as (_, _, client):
         assert (await client.get("/nothing")).json()["error"]["code"] == "unknown_path"
         wrong = await client.delete("/accounts")
-        assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, OPTIONS, POST")
+        assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
 
 
 async def test_accounts_are_made_found_and_paged(tmp_path: Path) -> None:

@@ -3,53 +3,33 @@ what they may, and puts every answer and every refusal into the one envelope."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import logging
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final
 
-from tokenhouse import ids
 from tokenhouse.access import ACCESS_TOKEN, SignedIn, header_key
 from tokenhouse.api.control.budgets import Budgets
 from tokenhouse.api.control.envelope import refusal, success
-from tokenhouse.api.control.given import BODY_MAX, from_body, from_query
-from tokenhouse.api.control.paths import Paths
+from tokenhouse.api.control.given import from_body, from_query
 from tokenhouse.api.control.route import BASE, Act, Asking, ControlRoute
-from tokenhouse.api.envelopes import id_headers
 from tokenhouse.api.http import (
-    ClientGone,
-    Headers,
     Receive,
     Respond,
     Scope,
-    Send,
     header,
-    read_body,
     retry_headers,
 )
 from tokenhouse.api.idempotency import HEADER, idempotency_name
+from tokenhouse.api.section import Paths, Section, Tokens, short_body
 from tokenhouse.billing import Once
 from tokenhouse.clock import Clock
-from tokenhouse.errors import AccountError, CallerError, HouseError, TokenhouseError
-
-log = logging.getLogger("tokenhouse")
-
-BODY_S: Final = 30.0
-"""How long a body may take to come."""
+from tokenhouse.errors import AccountError, TokenhouseError
 
 _CLI: Final = b"modelslab-cli/"
 _KEY: Final = b"sk-th-"
-_HEADERS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
-class Tokens(Protocol):
-    """Who stands behind an access token."""
-
-    async def by_token(self, secret: str, address: str) -> SignedIn: ...
-
-
-class Control:
+class Control(Section):
     """``acts``: what answers each route, by its name."""
 
     def __init__(
@@ -61,26 +41,11 @@ class Control:
         budgets: Budgets,
         clock: Clock,
     ) -> None:
-        self._paths = Paths(routes)
+        super().__init__(clock)
+        self._paths = Paths(BASE, routes)
         self._acts = {route.name: acts[route.act] for route in routes}
         self._tokens = tokens
         self._budgets = budgets
-        self._clock = clock
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = ids.new(ids.REQUEST, self._clock.now_ms())
-        said: Headers = [*id_headers(request_id), *_HEADERS]
-        respond = Respond(send, said)
-        try:
-            await self._answer(scope, receive, respond, request_id)
-        except ClientGone:
-            return
-        except TokenhouseError as error:
-            await self._refuse(respond, request_id, error)
-        except Exception:  # the outermost wall: nothing else may reach the server
-            log.exception("failed inside the house", extra={"request_id": request_id})
-            bug = HouseError("The house failed; it has been written down. Try again.")
-            await self._refuse(respond, request_id, bug)
 
     async def _answer(
         self, scope: Scope, receive: Receive, respond: Respond, request_id: str
@@ -94,7 +59,7 @@ class Control:
         if route.who == "member" and signed is not None:
             _check_right(signed, route)
         reads_body = route.method in ("POST", "PUT", "PATCH")
-        body = await _body(scope, receive) if reads_body else b""
+        body = await short_body(scope, receive) if reads_body else b""
         given = from_body(body, route.takes) if reads_body else from_query(scope, route.takes)
         asking = Asking(
             ids=pieces,
@@ -154,18 +119,6 @@ def _check_right(signed: SignedIn, route: ControlRoute) -> None:
             status=403,
             code="role_not_enough",
         )
-
-
-async def _body(scope: Scope, receive: Receive) -> bytes:
-    try:
-        async with asyncio.timeout(BODY_S):
-            return await read_body(scope, receive, BODY_MAX)
-    except TimeoutError:
-        raise CallerError(
-            f"The request body did not come within {BODY_S:.0f} s.",
-            status=408,
-            code="request_timeout",
-        ) from None
 
 
 def _once(scope: Scope, route: ControlRoute, body: bytes) -> Once | None:

@@ -15,8 +15,6 @@ from tokenhouse.api.http import Scope
 from tokenhouse.errors import CallerError
 from tokenhouse.wire import decode_body, raw_fields, wrong_field
 
-BODY_MAX: Final = 64 * 1024
-
 _EXPIRY: Final = {"expiry": "token_expiry"}
 _PAGED: Final = {"per_page": "limit", "cursor": "after"}
 ALSO: Final[Mapping[type, Mapping[str, str]]] = {
