@@ -101,7 +101,7 @@ class Engine:
                 "min_p": 0.0,
                 "seed": seed,
                 "repeat_penalty": 1.0,
-                "samplers": ["top_p", "temperature"],
+                "samplers": ["temperature", "top_p"],
                 "return_tokens": True,
                 "cache_prompt": True,
             }
