@@ -277,3 +277,39 @@ async def test_a_form_is_compiled_once_while_it_is_asked_for() -> None:
     for i in range(70):
         await grammars.of(form({"const": i}))
     assert await grammars.of(form(X)) is not first
+
+
+@pytest.mark.parametrize(
+    ("schema", "place"),
+    [
+        ({"type": "array", "minItems": 10**12}, ("minItems",)),
+        ({"type": "object", "minProperties": 10**9}, ("minProperties",)),
+        ({"$ref": "#/hidden/a", "hidden": {"a": {"minItems": 10**7}}}, ("hidden", "a", "minItems")),
+        (
+            {"type": "array", "prefixItems": [{"type": "array", "maxItems": 60_000}] * 2},
+            ("prefixItems", 0, "maxItems"),
+        ),
+    ],
+)
+def test_a_schema_that_counts_further_than_an_engine_can_is_refused(
+    schema: dict[str, Any], place: tuple[str | int, ...]
+) -> None:
+    with pytest.raises(SchemaRefused) as refused:
+        Grammars().compile(form(schema))
+    assert (refused.value.place, refused.value.keyword) == (place, place[-1])
+    lenient = Grammars().compile(form(None, schema))
+    assert takes(lenient, '§[{"name": "f", "arguments": {}}]')
+
+
+def test_a_most_that_no_answer_reaches_is_left_out() -> None:
+    made = Grammars().compile(form({"type": "array", "items": {"const": 1}, "maxItems": 10**12}))
+    assert "maxItems" not in made.grammar
+    assert takes(made, "[1, 1]")
+
+
+@pytest.mark.parametrize("text", ["[/INST]", "</s>", "<|im_end|>", "<SPECIAL_20>", "[TOOL_CALLS]"])
+def test_nothing_is_forced_where_a_value_is_spelled_like_a_control_token(text: str) -> None:
+    made = Grammars().compile(form({"const": text}))
+    assert "no_forcing" in made.grammar
+    assert takes(made, json.dumps(text))
+    assert "no_forcing" not in Grammars().compile(form({"const": "plain"})).grammar

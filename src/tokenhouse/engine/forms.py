@@ -7,6 +7,7 @@ model's own format has them: one JSON list behind control token 9, or (from v11 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -24,6 +25,8 @@ _NO_PADDING: Final = {
     "item_separator": ", ",
     "key_separator": ": ",
 }
+
+_MAYBE_CONTROL: Final = re.compile(r"\[[/A-Z]|<[/|a-zA-Z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +100,30 @@ def arguments_schema(call: CallForm, exact: bool) -> Schema:
 
 def grammar(form: AnswerForm, answer: Schema | None, arguments: list[Schema]) -> str:
     """llguidance's Lark for the form; `arguments` are the schemas of its calls."""
-    lines = ["%llguidance {}", f"start: {_start(form, answer)}"]
+    lines = [f"start: {_start(form, answer)}"]
     if answer is not None and not form.must_call:
         lines.append(f"answer: %json {_json(answer)}")
     if form.calls:
         lines.append(f"calls: {_calls(form)}")
         lines.append("call: " + "\n  | ".join(_call(form, i) for i in range(len(form.calls))))
         lines += (f"arguments_{i}: %json {_json(schema)}" for i, schema in enumerate(arguments))
-    if "TEXT" in lines[1]:
+    if "TEXT" in lines[0]:
         lines.append("TEXT: /(.|\\n)*/")
     if form.call_id is not None:
         lines.append("ID: /[a-zA-Z0-9]{9}/")
-    return "\n".join(lines) + "\n"
+    return _headed("\n".join(lines))
 
 
 def lone_grammar(schema: Schema) -> str:
     """JSON of that schema and nothing else."""
-    return f"%llguidance {{}}\nstart: %json {_json(schema)}\n"
+    return _headed(f"start: %json {_json(schema)}")
+
+
+def _headed(text: str) -> str:
+    """Where only one text can come next, llama.cpp reads that text as tokens, and what is spelled like a
+    control token as that token, which the grammar then refuses. Nothing is forced where that could be."""
+    options = '{"no_forcing": true}' if _MAYBE_CONTROL.search(text) else "{}"
+    return f"%llguidance {options}\n{text}\n"
 
 
 def _start(form: AnswerForm, answer: Schema | None) -> str:
