@@ -148,6 +148,11 @@ def route_rows() -> str:
         who = route.who if route.who != "member" else f"member who may `{route.right}`"
         path = route.whole.replace("...}", "}")
         lines.append(f"| {route.method} | `{path}` | {who} | {_cell(route.about)} |")
+    api = import_module("tokenhouse.api")
+    lines += ["", "## Operators", "", "With an access token of an operator, not a key.", ""]
+    lines += ["| method | path | what it does |", "|---|---|---|"]
+    for route in api.ADMIN_ROUTES:
+        lines.append(f"| {route.method} | `{api.ADMIN}{route.path}` | {_cell(route.about)} |")
     lines += ["", "## Pages", "", "| path | what it shows |", "|---|---|"]
     for page in import_module("tokenhouse.pages").PAGES:
         lines.append(f"| `{page.path}` | {_cell(page.about)} |")

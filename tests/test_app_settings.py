@@ -38,7 +38,11 @@ async def test_each_row_that_differs_is_told_with_how_it_is_taken(tmp_path: Path
             ('model = "m" }', 'model = "m2", weight = 2 }'),
             ("requests_per_minute = 3", "requests_per_minute = 4"),
             ("env:UPSTREAM_KEY", "env:OTHER_KEY"),
-            ("[catalogue]", '[site]\nname = "Mill"\n[plans.new]\n[catalogue]'),
+            (
+                "[catalogue]",
+                '[site]\nname = "Mill"\n[mail]\nuser = "m"\n[images]\nfetch = false\n'
+                "[plans.new]\n[catalogue]",
+            ),
         )
         found = (await running.house.operating.settings()).differences
         rows = {(each.table, each.name, each.key): each for each in found}
@@ -49,6 +53,8 @@ async def test_each_row_that_differs_is_told_with_how_it_is_taken(tmp_path: Path
             ("plans", "new", ""),
             ("providers", "up", "api_key"),
             ("site", "", "name"),
+            ("mail", "", "user"),
+            ("images", "", "fetch"),
         }
         assert rows["models", "acme/echo", "price.input"] == Difference(
             table="models",
@@ -66,7 +72,7 @@ async def test_each_row_that_differs_is_told_with_how_it_is_taken(tmp_path: Path
         taken = await running.house.operating.reload()
         assert taken.taken
         left = {(each.table) for each in (await running.house.operating.settings()).differences}
-        assert left == {"providers", "site"}
+        assert left == {"providers", "site", "mail", "images"}
 
 
 async def test_a_bad_file_keeps_what_runs_and_says_which_key_is_wrong(tmp_path: Path) -> None:

@@ -68,7 +68,13 @@ def make_mailer(config: Config) -> Mailer:
 
 
 def make_visitors(config: Config, billing: Billing, clock: Clock) -> Visitors:
-    """Who lends visitors their keys. HouseError for a cap that is no amount, or has no plan."""
+    """Who lends visitors their keys. HouseError as from `visitor_cap`."""
+    return Visitors(billing, cap=visitor_cap(config), clock=clock)
+
+
+def visitor_cap(config: Config) -> int:
+    """What one visitor may spend a day, nanodollars. HouseError for a cap that is no amount, or has no
+    plan."""
     try:
         cap = money.amount_from_usd(config.site.visitor_cap)
     except money.MoneyError as error:
@@ -79,4 +85,4 @@ def make_visitors(config: Config, billing: Billing, clock: Clock) -> Visitors:
             "monthly_grant, the most that they may cost in a month.",
             code="config_invalid",
         )
-    return Visitors(billing, cap=cap, clock=clock)
+    return cap

@@ -121,7 +121,7 @@ def _make(
 
 
 def _upstream(settings: UpstreamConfig, network: Network, providing: Providing) -> Provider:
-    service = _service(settings)
+    service = service_behind(settings)
     limits = Limits(
         connect_timeout_s=settings.connect_timeout_s,
         headers_timeout_s=settings.first_event_timeout_s,
@@ -144,7 +144,7 @@ def _upstream(settings: UpstreamConfig, network: Network, providing: Providing) 
     return kind(settings.name, upstream, client=client)
 
 
-def _service(settings: UpstreamConfig) -> Service:
+def service_behind(settings: UpstreamConfig) -> Service:
     """The row of the API that ``settings`` mean; HouseError for a name or a kind that is not its."""
     try:
         service = service_of(settings.service, settings.base_url)

@@ -132,7 +132,7 @@ def welcome(house: House, url: str, secret: str, code: str) -> str:
     name = "" if plan is None else f" (plan {plan.name}{granted})"
     model = house.relay.default_model() or "tokenhouse/starter"
     body = json.dumps(
-        {"model": model, "messages": [{"role": "user", "content": "What can you do?"}]}
+        {"model": model, "messages": [{"role": "user", "content": "What is Tokenhouse?"}]}
     )
     return "\n".join(
         (

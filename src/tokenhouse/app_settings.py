@@ -14,7 +14,7 @@ from tokenhouse.money import usd, usd_per_million
 Told = Mapping[str, object]
 """Key → value, as the settings have them."""
 
-_SECTIONS: Final = ("server", "store", "site", "routing", "engine")
+_SECTIONS: Final = ("server", "store", "site", "mail", "routing", "engine", "images")
 _TAKEN_BY_RELOAD: Final = frozenset({("server", "default_model")})
 _NOT_WRITTEN: Final = frozenset({"id", "author", "slug", "price", "routes", "hub", "shipped"})
 """Fields of a model that follow from others, or are told in a way of their own."""

@@ -181,7 +181,9 @@ def _told(error: BaseException) -> tuple[str, str, int]:
         case Failure():
             return str(error), error.code, error.exit_code
         case TokenhouseError():
-            return error.message, error.code, _EXIT_OF_STATUS.get(error.status, ERROR)
+            # what the house says to a caller over HTTP, said to somebody at a terminal
+            message = error.message.replace("GET /v1/models lists", "`tokenhouse models` lists")
+            return message, error.code, _EXIT_OF_STATUS.get(error.status, ERROR)
         case ConfigError():
             return _first_of(error), "config", ERROR
         case LedgerError():

@@ -12,7 +12,7 @@ from tokenhouse.catalogue import STARTER, Catalogue, Model, plan_parts, price_pa
 from tokenhouse.cli_frame import ERROR, OK, Failure, Settings, Verb, settings_of
 from tokenhouse.cli_open import House, build_catalogue, house_exists, run, store_path
 from tokenhouse.cli_output import print_json
-from tokenhouse.config import Config, ConfigError, commented_default
+from tokenhouse.config import Config, ConfigError, EngineProviderConfig, commented_default
 from tokenhouse.starter import weights_path
 
 CONFIG_NAME = "tokenhouse.toml"
@@ -27,8 +27,14 @@ CONFIG_NAME = "tokenhouse.toml"
     """,
 )
 @click.option("--host", help="The address to listen on.")
-@click.option("--port", type=int, help="The port to listen on; 0 lets the system choose.")
-@click.option("--workers", type=int, help="Processes that serve; more than one needs PostgreSQL.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="The port to listen on; 0 lets the system choose."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes that serve; more than one needs PostgreSQL.",
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="How log lines look.")
 @settings_of
 def serve(
@@ -100,12 +106,15 @@ def check(settings: Settings) -> None:
 
     The catalogue included. Changes nothing.
     """
+    from tokenhouse.app_mistakes import mistakes
+
     problems: tuple[str, ...] = ()
     config: Config | None = None
     catalogue: Catalogue | None = None
     try:
         config = settings.load()
         catalogue = build_catalogue(config)
+        problems = mistakes(config)
     except ConfigError as error:
         problems = error.problems
     notes = _notes(config, catalogue) if config and catalogue else []
@@ -181,7 +190,8 @@ def _print_checked(
             print(f"price of {model}, beside input and output: {', '.join(parts)}")
         for plan, parts in _plans(catalogue).items():
             print(f"plan {plan}: {', '.join(parts) or 'no grant, no limits'}")
-        print("ok")
+        if not problems:
+            print("ok")
 
 
 def _prices(catalogue: Catalogue) -> dict[str, list[str]]:
@@ -200,6 +210,12 @@ def _notes(config: Config, catalogue: Catalogue) -> list[str]:
     if not house_exists(config):
         notes.append(f"no house yet at {store_path(config)}; `tokenhouse serve` makes it")
     kinds = {provider.name: provider.kind for provider in config.providers}
+    for provider in config.providers:
+        if isinstance(provider, EngineProviderConfig) and provider.llama_server_binary:
+            binary = config.data_dir / Path(provider.llama_server_binary).expanduser()
+            if not binary.is_file():
+                where = f"providers.{provider.name}.llama_server_binary"
+                notes.append(f"{where}: there is no file {binary}; its models can't run")
     no_engine = find_spec("xllamacpp") is None
     for model in catalogue.models:
         if model.price is None:

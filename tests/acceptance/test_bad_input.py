@@ -169,7 +169,7 @@ async def test_a_revoked_key_an_empty_key_and_a_closed_account_are_refused(tmp_p
 
 async def test_unknown_paths_and_methods_get_the_envelope(tmp_path: Path) -> None:
     async with upstream_house(tmp_path) as (running, _), http(running) as client:
-        for path in ("/v1/nothing", "/api/nothing", "/v1/models/none"):
+        for path in ("/v1", "/api", "/v1/nothing", "/api/nothing", "/v1/models/none"):
             got = await client.get(path)
             assert got.status_code == 404
             assert got.json()["error"]["message"]

@@ -99,6 +99,17 @@ def test_an_amount_is_exact_dollars_above_zero(cli: Cli, amount: str) -> None:
     assert cli("credit", "ada", amount, code=2).err
 
 
+@pytest.mark.parametrize("option", ["--port=99999", "--workers=0"])
+def test_a_wrong_option_of_serve_is_wrong_usage_and_names_the_option(cli: Cli, option: str) -> None:
+    assert option.partition("=")[0] in cli("serve", option, code=2).err
+
+
+def test_a_model_that_is_not_here_is_looked_up_by_a_verb(cli: Cli) -> None:
+    said = cli("pull", "nix", "--dry-run", code=5).err
+    assert "`tokenhouse models` lists them" in said
+    assert "GET" not in said
+
+
 def test_mistakes_in_the_settings_are_told_without_a_traceback(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text("[server]\nport = 'x'\nhots = 1\n")

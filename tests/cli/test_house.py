@@ -5,6 +5,8 @@ import tomllib
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Cli
 
 
@@ -38,13 +40,37 @@ def test_check_lists_every_mistake_and_changes_nothing(cli: Cli, tmp_path: Path)
     assert not cli.data.exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('[site]\nvisitor_cap = "x"', "site.visitor_cap: "),
+        ('[site]\nvisitor_cap = "0.05"', "[plans.visitors]"),
+        ('[site]\nsupport_url = "javascript:1"', "site.support_url: "),
+        ('[mail]\nurl = "smtps://m"\nsender = "me"', "mail.sender: "),
+        ('[providers.a]\nkind = "openai"\nservice = "nix"', "providers.a.service: "),
+        ('[server]\ndefault_model = "a/b"', "server.default_model: "),
+    ],
+)
+def test_check_finds_what_serve_would_refuse(cli: Cli, tmp_path: Path, text: str, key: str) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(text + "\n")
+    told = cli("check", "--config", str(file), "--json", code=1).json
+    assert len(told["problems"]) == 1
+    assert key in told["problems"][0]
+    assert "ok" not in cli("check", "--config", str(file), code=1).out.splitlines()
+
+
 def test_check_notes_what_may_surprise(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "some.toml"
-    file.write_text("[[models]]\nid = 'me/mine'\nname = 'Mine'\n")
+    file.write_text(
+        "[[models]]\nid = 'me/mine'\nname = 'Mine'\n"
+        "[providers.mine]\nkind = 'engine'\nllama_server_binary = 'gone'\n"
+    )
     said = cli("check", "--config", str(file)).out
     assert "note: me/mine has no price" in said
     assert "note: me/mine has no routes" in said
     assert "note: no house yet" in said
+    assert f"llama_server_binary: there is no file {cli.data / 'gone'}" in said
     assert f"put its weights at {cli.data}/weights/" in said
 
 

@@ -63,7 +63,11 @@ class Router:
         for (wanted, prefix), handler in self._prefixes:
             if method in (wanted, "HEAD") and path.startswith(prefix) and len(path) > len(prefix):
                 return handler
-        if self._pages is not None and path not in self._allowed and not path.startswith(_MACHINES):
+        if (
+            self._pages is not None
+            and path not in self._allowed
+            and not f"{path}/".startswith(_MACHINES)
+        ):
             return self._pages
         return self._unknown
 

@@ -61,7 +61,7 @@ class Catalogue:
             self._default = self._by_name.get(default.lower())
             if self._default is None:
                 hint = did_you_mean(default, [model.id for model in models])
-                raise ValueError(f'there is no model "{default}"{hint}')
+                raise ValueError(f'server.default_model: there is no model "{default}"{hint}')
 
     @classmethod
     def build(cls, config: Config, *, starter_prompt: str) -> Catalogue:
@@ -179,5 +179,5 @@ def _names(models: Sequence[Model]) -> dict[str, Model]:
         for name in (model.id.replace("/", "-"), *model.aliases):
             other = names.setdefault(name.lower(), model)
             if other is not model:
-                raise ValueError(f'"{name}" names both {other.id} and {model.id}')
+                raise ValueError(f'models.aliases: "{name}" names both {other.id} and {model.id}')
     return names

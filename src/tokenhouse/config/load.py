@@ -264,6 +264,9 @@ def _check(reader: Reader, config: Config) -> None:
         reader.wrong("engine.hub", "expected an address like https://huggingface.co")
     if config.mail.url and not _is_url(config.mail.url, ("smtp", "smtps")):
         reader.wrong("mail.url", "expected an address like smtps://mail.example.com:465")
+    support = config.site.support_url
+    if support and not (support.startswith("mailto:") or _is_url(support, ("http", "https"))):
+        reader.wrong("site.support_url", "expected an address like https://help.example.com")
     for network in config.images.allow_networks:
         if not _is_network(network):
             reader.wrong("images.allow_networks", f'"{network}" is no network like "10.20.0.0/16"')
