@@ -72,6 +72,8 @@ TAKEN = (
     Picture("pricing-phone", "/pricing", PHONE),
 )
 
+INSIDE = (Picture("usage", "/dashboard/usage"), Picture("health", "/admin/health"))
+
 
 async def take() -> None:
     """Serve, ask a few times so that there are figures to show, and take each picture."""
@@ -90,6 +92,7 @@ async def take() -> None:
                     if visit.wrong:
                         raise SystemExit(f"{picture.path}: {visit.wrong}")
             await _talk(running, browser)
+            await _account(running, browser)
 
 
 async def _card() -> None:
@@ -113,6 +116,21 @@ async def _talk(running: Running, browser: Browser) -> None:
         file = PICTURES / "playground.png"
         await page.screenshot(path=file)
         _say(file)
+
+
+async def _account(running: Running, browser: Browser) -> None:
+    """What whoever ran the first `serve` sees: their account's usage, and the house."""
+    operator = await running.house.people.first_operator(running.account.id)
+    assert operator is not None
+    code = running.house.sign_in_codes.offer(running.key, operator.id)
+    async with visiting(browser) as visit:
+        await visit.to(f"{running.url}/playground#code={code}")
+        await visit.page.get_by_text("Signed in.").wait_for()
+        for picture in INSIDE:
+            await visit.to(running.url + picture.path)
+            file = PICTURES / f"{picture.name}.png"
+            await visit.page.screenshot(path=file)
+            _say(file)
 
 
 def _say(file: Path) -> None:
