@@ -18,7 +18,7 @@ PAID = {
     "messages": {**HELLO, "max_tokens": 20},
     "completions": {"model": "echo", "prompt": "hello there"},
 }
-FREE = {"count_tokens", "redeem", "sign_in"}
+FREE = {"count_tokens", "redeem", "sign_in", "visit"}
 """What is posted and costs nothing: a count, a voucher, a sign-in code."""
 
 
