@@ -179,6 +179,24 @@ async def test_a_whole_answer_lost_with_its_engine_costs_nothing(
         await running.clean()
 
 
+async def test_a_whole_answer_lost_when_half_was_written_costs_nothing_either(
+    tmp_path: Path, weights: Path
+) -> None:
+    async with engine_house(tmp_path, weights, guard=0) as (running, sdk):
+        await sdk.chat.completions.create(**asking())
+        engine, house = engine_of(running), running.house
+        lost = asyncio.create_task(sdk.chat.completions.create(**asking(max_tokens=LONG)))
+        await until(lambda: any(one.answer_tokens > 8 for one in house.operating.live()))
+        assert engine.pid is not None
+        os.kill(engine.pid, signal.SIGKILL)
+        with pytest.raises(openai.APIStatusError) as told:
+            await lost
+        assert told.value.status_code in (502, 503)
+        kept = await receipt_of(running, told.value.response.headers["x-request-id"])
+        assert (kept["outcome"], kept["total_cost"]) == ("failed", 0)
+        await running.clean()
+
+
 @pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="only Linux tells free memory")
 async def test_models_that_cannot_run_say_why_while_the_others_answer(
     tmp_path: Path, weights: Path

@@ -30,7 +30,8 @@ class Fate:
         length was not told before the client left, so that it can but be guessed."""
         if self.accepted and cancelled and not self.opened:
             return None
-        if self.given or (self.accepted and cancelled):
+        delivered = self.given and self.asked.stream
+        if delivered or (self.accepted and cancelled):
             return Used(input=self.asked.prompt, output=self.given)
         return Used()
 

@@ -294,7 +294,7 @@ class Answer:
     def _see(self, events: Sequence[Event]) -> None:
         self.meter.see(events)
         now = self._relay.clock.monotonic()
-        if now - self._last_note >= NOTE_INTERVAL_S:
+        if now - self._last_note >= NOTE_INTERVAL_S and self.plan.request.stream:
             self._last_note = now
             owed = self._relay.cost(self.plan, self.meter.usage_so_far())
             self._relay.book.note(self.plan.id, owed)
@@ -319,9 +319,13 @@ class Answer:
         meter = self.meter
         # Nothing is owed for what was never delivered because we or the upstream failed, or because
         # an operator ended it; a caller who leaves owes the prompt once the upstream had accepted it.
-        owing = meter.delivered or meter.finished or (meter.accepted and outcome == "cancelled")
+        # An answer that is not streamed is delivered whole or not at all.
+        streamed = self.plan.request.stream
+        owing = meter.finished or (meter.delivered and streamed)
         if self.stopped is not None:
-            owing = self.plan.request.stream and (meter.delivered or meter.finished)
+            owing = owing and streamed
+        elif outcome == "cancelled":
+            owing = owing or meter.accepted
         usage = meter.usage() if owing else NO_USAGE
         owed = self._relay.cost(self.plan, usage) if owing else 0
         self.receipt = receipt = self._make_receipt(outcome, usage, owed)
