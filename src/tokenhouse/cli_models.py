@@ -167,13 +167,22 @@ def _model(catalogue: Catalogue, name: str | None) -> Model:
 
 
 def _tokenizer_file(model: Model, config: Config) -> Path | None:
-    """The tekken.json that lies here for ``model``; None when there is none."""
+    """The tekken.json that lies here for ``model``, or that serving made out of its weights; None when
+    there is none."""
+    from tokenhouse.engine import find_weights
+
     if model.tokenizer == STARTER:
         return tokenizer_path()
-    name = model.tokenizer or ""
-    if not name.endswith(".json") and not name.startswith("tekken"):
+    name, directory = model.tokenizer or "", Path(config.engine.weights_dir)
+    if name == "" or name.startswith("tekken-"):
+        weights = find_weights(directory, model.weights, model.id)
+        own = None if weights is None else weights.with_name(f"{weights.stem}.tekken.json")
+        if own is not None and own.is_file():
+            return own
+        name = "tekken.json" if name else ""
+    if not name.endswith(".json"):
         return None
-    file = Path(config.engine.weights_dir) / (name if name.endswith(".json") else "tekken.json")
+    file = directory / name
     return file if file.is_file() else None
 
 

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.engine.tiny import write_gguf
 from tests.support.house import serving
 from tokenhouse.chat import estimate_tokens
 from tokenhouse.cli_frame import Settings
 from tokenhouse.cli_states import states
-from tokenhouse.engine import load_tekken
+from tokenhouse.engine import derive_tekken, load_tekken
 from tokenhouse.starter import tokenizer_path, weights_path
 
 
@@ -47,6 +49,24 @@ def test_count_without_the_tokenizer_says_that_it_estimates(cli: Cli) -> None:
     assert counted["source"] == "estimated"
     assert counted["tokens"] == estimate_tokens("Hello there")
     assert "estimated" in cli("count", "--model", "mistral-small-3.1", stdin="Hello").out
+
+
+def test_count_uses_the_tokenizer_that_serving_made_out_of_the_weights(cli: Cli) -> None:
+    row = Settings(data=cli.data).load()
+    directory = Path(row.engine.weights_dir)
+    directory.mkdir(parents=True, exist_ok=True)
+    (cli.data / "tokenhouse.toml").write_text(
+        '[providers.local]\nkind = "engine"\n'
+        '[[models]]\nid = "acme/made"\nweights = "made.gguf"\ntokenizer = "tekken-v7"\n'
+        'price = { input = "1", output = "1" }\nroutes = [ { provider = "local" } ]\n'
+    )
+    weights = write_gguf(directory / "made.gguf")
+    text = "नमस्ते दुनिया, tokens!"
+    assert cli("count", "--model", "acme/made", "--json", stdin=text).json["source"] == "estimated"
+    made = derive_tekken(weights, weights.with_name("made.tekken.json"))
+    counted = cli("count", "--model", "acme/made", "--json", stdin=text).json
+    assert counted["source"] == "counted"
+    assert counted["tokens"] == len(load_tekken(made).encode(text))
 
 
 def test_count_refuses_what_is_no_text_and_what_is_not_there(cli: Cli) -> None:
