@@ -18,6 +18,7 @@ from tokenhouse.access.people.memory import MemoryPeople
 from tokenhouse.access.people.people import People
 from tokenhouse.access.people.port import PeopleStore
 from tokenhouse.access.people.refusals import (
+    account_shut,
     email_taken,
     last_owner,
     member_not_found,
@@ -85,6 +86,7 @@ __all__ = [
     "SignInCodes",
     "SignedIn",
     "SmtpMail",
+    "account_shut",
     "allows",
     "check_account_name",
     "check_line",

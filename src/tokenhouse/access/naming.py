@@ -11,6 +11,8 @@ NAME_MAX = 200
 
 _BREAKING = frozenset({"Cc", "Zl", "Zp"})
 """Unicode's categories of what would break a line of a table or steer a terminal."""
+_JOINERS = "\u200c\u200d"
+"""Of what can't be seen, the only letters that names need: Persian ones, and emoji."""
 
 
 def check_account_name(name: str) -> None:
@@ -28,3 +30,8 @@ def check_line(name: str, what: str, *, least: int) -> None:
         raise CallerError(f"{what} has no space at its ends", param="name")
     if any(unicodedata.category(letter) in _BREAKING for letter in name):
         raise CallerError(f"{what} is one line, without control characters", param="name")
+    if any(unicodedata.category(letter) == "Cf" and letter not in _JOINERS for letter in name):
+        # they turn the text around them, or make one name look like another
+        raise CallerError(f"{what} has no invisible characters", param="name")
+    if name and all(unicodedata.category(letter)[0] in "CZM" for letter in name):
+        raise CallerError(f"{what} has something to see", param="name")

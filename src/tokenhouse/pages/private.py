@@ -136,7 +136,7 @@ class PrivatePages:
 
     async def _failed(self, request: Request, error: TokenhouseError) -> Answer:
         unknown = error.status >= 500 and error.retry_after_s is None
-        message = "This can't be done now. Try again soon." if unknown else str(error)
+        message = "This can't be done now. Try again soon." if unknown else sentence(error)
         shown = _error(error.status, message, error.retry_after_s)
         return await self._message(request, shown)
 
@@ -163,8 +163,14 @@ def failed(template: str, words: Words, error: TokenhouseError | None) -> Shown:
     """A form again, with ``problem``: what was wrong with it, "" for nothing."""
     if error is None:
         return Shown(template, {**words, "problem": ""})
-    told = {**words, "problem": str(error)}
+    told = {**words, "problem": sentence(error)}
     return Shown(template, told, error.status, error.retry_after_s)
+
+
+def sentence(error: TokenhouseError) -> str:
+    """What an error says, as a page says it: with a capital letter."""
+    text = str(error)
+    return text[:1].upper() + text[1:]
 
 
 def see_other(location: str) -> Answer:

@@ -20,6 +20,7 @@ from tokenhouse.access import (
     People,
     Right,
     SignedIn,
+    account_shut,
     cookie,
     not_allowed,
     operators_only,
@@ -229,12 +230,15 @@ async def require(request: Request, right: Right = Right.SEE) -> SignedIn:
     signed = await _somebody(request)
     if signed.role is None:
         raise AccountError(
-            "You belong to no account yet. Ask one of its owners for an invitation.",
+            "You belong to no open account. Accept an invitation to one, or ask the operator of this "
+            "house.",
             status=403,
             code="no_account",
         )
     same_account(request, signed)
     if not signed.may(right):
+        if signed.account_state != "open":
+            raise account_shut(signed.account_state)
         raise not_allowed(_WHAT[right])
     return signed
 

@@ -144,6 +144,7 @@ def signed_in(seen: Seen, session: str | None = None) -> SignedIn:
         csrf=seen.session.csrf,
         session=seen.session.digest.hex() if session is None else session,
         account_name="" if mine is None else mine.account_name,
+        account_state="open" if mine is None else mine.account_state,
     )
 
 

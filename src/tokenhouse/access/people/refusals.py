@@ -46,6 +46,15 @@ def not_allowed(what: str) -> AccountError:
     )
 
 
+def account_shut(state: str) -> AccountError:
+    """``state``: suspended or closed."""
+    return AccountError(
+        f"This account is {state}: what was used and paid can be read, and nothing changed.",
+        status=403,
+        code=f"account_{state}",
+    )
+
+
 def operators_only() -> AccountError:
     return AccountError("Only an operator may do this.", status=403, code="operators_only")
 

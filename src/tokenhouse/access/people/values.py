@@ -116,6 +116,7 @@ class SignedIn:
     csrf: str = field(repr=False)
     session: str
     account_name: str = ""
+    account_state: Literal["open", "suspended", "closed"] = "open"
 
     @property
     def actor(self) -> str:
@@ -123,8 +124,8 @@ class SignedIn:
         return f"person:{self.person.id}"
 
     def may(self, right: Right) -> bool:
-        """Does their role in this account allow it?"""
-        return allows(self.role, right)
+        """Does their role in this account allow it? Where it is not open, they may look, no more."""
+        return allows(self.role, right) and (right is Right.SEE or self.account_state == "open")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

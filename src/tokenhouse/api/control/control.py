@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from tokenhouse.access import ACCESS_TOKEN, SignedIn, header_key
+from tokenhouse.access import ACCESS_TOKEN, SignedIn, account_shut, header_key
 from tokenhouse.api.control.budgets import Budgets
 from tokenhouse.api.control.envelope import refusal, success
 from tokenhouse.api.control.given import from_body, from_query
@@ -113,6 +113,8 @@ def _check_right(signed: SignedIn, route: ControlRoute) -> None:
             code="no_account",
         )
     if not signed.may(route.right):
+        if signed.account_state != "open":
+            raise account_shut(signed.account_state)
         raise AccountError(
             f"As {signed.role} of {signed.account_name!r} you may not do that; it takes the right "
             f"'{route.right}', which an owner of the account can give.",

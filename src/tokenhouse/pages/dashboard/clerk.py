@@ -15,6 +15,7 @@ from tokenhouse.catalogue import Catalogue, Model
 from tokenhouse.clock import Clock
 from tokenhouse.errors import CallerError, HouseError, TokenhouseError
 from tokenhouse.pages.facts import tokens
+from tokenhouse.pages.private import sentence
 from tokenhouse.pages.session import Form
 from tokenhouse.pages.shown import Shown, Words
 from tokenhouse.pages.site import Site
@@ -64,21 +65,21 @@ class Looking:
 
     def may(self, right: Right) -> bool:
         """Their role allows it, and the account is open."""
-        return self.account_state == "open" and self.who.may(right)
+        return self.who.may(right)
 
     def must(self, right: Right) -> None:
         """CallerError 403 where they may not."""
-        if not self.who.may(right):
-            raise CallerError(
-                f"Your role in this account ({self.who.role or 'none'}) does not allow that.",
-                status=403,
-                code="not_allowed",
-            )
         if self.account_state != "open":
             raise CallerError(
                 f"This account is {self.account_state}.",
                 status=403,
                 code=f"account_{self.account_state}",
+            )
+        if not self.who.may(right):
+            raise CallerError(
+                f"Your role in this account ({self.who.role or 'none'}) does not allow that.",
+                status=403,
+                code="not_allowed",
             )
 
     def named(self, actor: str) -> str:
@@ -104,12 +105,12 @@ class Deed:
 
     def wrong(self, name: str) -> str:
         """What to say at a field."""
-        return str(self.error) if self.error is not None and self.error.param == name else ""
+        return self.wrong_at_all if self.error is not None and self.error.param == name else ""
 
     @property
     def wrong_at_all(self) -> str:
         """What to say above the form: the error, wherever it belongs."""
-        return "" if self.error is None else str(self.error)
+        return "" if self.error is None else sentence(self.error)
 
 
 def page(section: str, template: str, words: Words, *, status: int = 200) -> Shown:
