@@ -40,6 +40,7 @@ async def test_every_metric_of_the_alarms_the_dashboard_and_the_guide_is_told(
         sample.name for family in text_string_to_metric_families(text) for sample in family.samples
     }
     told |= {"tokenhouse_lease_age_seconds"}  # only after the first beat
+    told |= {"tokenhouse_engine_loaded"}  # only of models with weights
     histograms = {name.removesuffix("_bucket") for name in told if name.endswith("_bucket")}
     for file in ("alerts.yml", "grafana/tokenhouse.json"):
         named = set(_METRIC.findall((DEPLOY / file).read_text(encoding="utf-8")))
@@ -112,6 +113,17 @@ def test_the_units_commands_are_ones_that_the_house_knows(verb: str) -> None:
     command = shlex.split(line.partition("=")[2])
     assert command[0] == "/opt/tokenhouse/bin/tokenhouse"
     assert CliRunner().invoke(root, [*command[1:], "--help"]).exit_code == 0
+
+
+def test_the_guide_makes_the_user_that_the_unit_runs_as_and_lets_them_read_the_settings() -> None:
+    unit = (DEPLOY / "tokenhouse.service").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "howto" / "deploy.md").read_text(encoding="utf-8")
+    user = next(line for line in unit.splitlines() if line.startswith("User=")).partition("=")[2]
+    assert "DynamicUser=" not in unit  # whose state nobody else may enter: no command beside it
+    assert re.search(rf"^useradd .* {user}$", guide, re.M)
+    settings = "/etc/tokenhouse/tokenhouse.toml"  # which `init` writes for its owner alone
+    assert f"chgrp {user} {settings} && chmod 0640 {settings}" in guide
+    assert f"sudo -u {user} /opt/tokenhouse/bin/tokenhouse" in guide
 
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
