@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -203,13 +204,25 @@ def audit(settings: Settings, account: str | None, limit: int, before: int | Non
             row.actor,
             row.act,
             row.subject,
-            "" if row.before is None else json.dumps(row.before),
-            "" if row.after is None else json.dumps(row.after),
+            _changed(row.before, row.after),
+            _changed(row.after, row.before),
             row.reason,
         )
         for row in found
     ]
     print_table(columns, rows, empty="nothing was done yet")
+
+
+def _changed(told: Mapping[str, object] | None, other: Mapping[str, object] | None) -> str:
+    """``told`` in one line; where the ``other`` side is known, what it has alike is left out, and so is
+    what was not set. ``--json`` has all of it."""
+    if told is None:
+        return ""
+    if other is None:
+        words = {name: value for name, value in told.items() if value is not None}
+    else:
+        words = {name: value for name, value in told.items() if value != other.get(name)}
+    return ", ".join(f"{name} {json.dumps(value)}" for name, value in words.items())
 
 
 def _voucher(voucher: Voucher) -> dict[str, object]:

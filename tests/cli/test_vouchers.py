@@ -56,6 +56,23 @@ def test_a_revoked_voucher_and_one_past_its_day_are_worth_nothing(cli: Cli) -> N
     assert "ahead" in cli("vouchers", "create", "5", "--expires", "2020-01-01", code=1).err
 
 
+def test_a_change_shows_what_it_changed_and_no_more(cli: Cli) -> None:
+    cli("accounts", "create", "ada")
+    key = cli("keys", "create", "ada", "--rpm", "9", "--json").json["id"]
+    cli("keys", "change", key, "--rpm", "60")
+    made, changed = reversed([row for row in cli("audit", "ada").out.splitlines() if key in row])
+    assert "requests_per_minute 9" in made
+    assert "null" not in made
+    assert changed.split(key)[1].split() == [
+        "requests_per_minute",
+        "9",
+        "requests_per_minute",
+        "60",
+    ]
+    row = cli("audit", "--json").json[0]
+    assert row["before"] | {"requests_per_minute": 60} == row["after"]
+
+
 def test_every_act_is_in_the_audit_log_with_who_and_why(cli: Cli) -> None:
     cli("accounts", "create", "ada")
     cli("accounts", "state", "ada", "suspended", "--reason", "chargeback")
