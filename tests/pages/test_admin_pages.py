@@ -157,7 +157,7 @@ async def test_a_form_sent_twice_credits_once_and_a_wrong_one_is_shown_as_typed(
         assert 'value="why"' in wrong.text
         none = await _send(browser, f"{path}/credit", amount="5", reason=" ")
         assert none.status_code == 400
-        assert "say why" in none.text
+        assert "Say why" in none.text
         other = await running.house.billing.create_account("other", "free")
         put = await running.house.billing.credit(other.id, 7)
         slip = await _send(browser, f"{path}/reverse", transfer=put.id, reason="x")
@@ -226,3 +226,17 @@ async def test_the_audit_log_is_exported_as_it_is_filtered(tmp_path: Path) -> No
         assert "tester" not in mine.text.partition("<table")[2]
         assert (await browser.get("/admin/audit", params={"since": "soon"})).status_code == 400
         assert (await browser.get("/admin/audit", params={"account": "x"})).status_code == 404
+
+
+async def test_an_invitation_to_operate_the_house_can_be_withdrawn(tmp_path: Path) -> None:
+    async with _operated(tmp_path) as (running, _, browser):
+        people = running.house.people
+        await _send(browser, "/admin/people/invite", email="oops@example.com", operator="yes")
+        (waiting,) = await people.invitations(None)
+        assert waiting.operator
+        page = await browser.get("/admin/people")
+        assert "Withdraw the invitation of oops@example.com" in page.text
+        valid_html(page.text)
+        got = await _send(browser, "/admin/people", do="withdraw", email="oops@example.com")
+        assert "The invitation works no more." in got.text
+        assert await people.invitations(None) == ()

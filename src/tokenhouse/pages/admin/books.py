@@ -118,6 +118,9 @@ class BookPages:
                 await people.set_operator(person, True, by)
             case "no operator":
                 await people.set_operator(person, False, by)
+            case "withdraw":
+                await people.withdraw_invitation(None, form.get("email"), by)
+                return told("/admin/people", "withdrawn")
             case _:
                 raise CallerError("Choose what is to be done.", param="do")
         return told("/admin/people", "person")

@@ -38,6 +38,7 @@ DONE: Final[Mapping[str, str]] = {
     "reset": "The route may be tried again.",
     "taken": "The settings were taken.",
     "person": "Changed.",
+    "withdrawn": "The invitation works no more.",
     "invited": "The invitation is on its way.",
 }
 """What was just done, by the word that stands in the address."""
