@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tokenhouse.app_people import make_mailer, visitor_cap
-from tokenhouse.app_providers import service_behind
+from tokenhouse.app_providers import missing_key, service_behind
 from tokenhouse.config import Config, ConfigError, UpstreamConfig
 from tokenhouse.errors import HouseError
 
@@ -13,6 +13,13 @@ from tokenhouse.errors import HouseError
 def mistakes(config: Config) -> tuple[str, ...]:
     """Everything for which `serve` would refuse these settings though each value has its form."""
     return tuple(_found(config))
+
+
+def keys_missing(config: Config) -> tuple[str, ...]:
+    """The APIs that will refuse us for want of a key. The services must be known (`mistakes`)."""
+    upstreams = (each for each in config.providers if isinstance(each, UpstreamConfig))
+    said = (missing_key(settings, service_behind(settings)) for settings in upstreams)
+    return tuple(filter(None, said))
 
 
 def _found(config: Config) -> Iterator[str]:

@@ -132,8 +132,8 @@ def _upstream(settings: UpstreamConfig, network: Network, providing: Providing) 
     providing.clients.append(client)
     key = settings.api_key
     secret = None if key is None else key.reveal()
-    if secret is None and service.key and service.name:
-        log.warning("providers.%s.api_key: %s asks for a key", settings.name, service.title)
+    if wanting := missing_key(settings, service):
+        log.warning("%s", wanting)
     kind = AnthropicProvider if settings.kind == "anthropic" else OpenAIProvider
     upstream = UpstreamSettings(
         base_url=settings.base_url or service.base_url,
@@ -142,6 +142,13 @@ def _upstream(settings: UpstreamConfig, network: Network, providing: Providing) 
         service=service,
     )
     return kind(settings.name, upstream, client=client)
+
+
+def missing_key(settings: UpstreamConfig, service: Service) -> str | None:
+    """What to say of an API that asks for a key where the settings have none."""
+    if settings.api_key is not None or not service.key or not service.name:
+        return None
+    return f'providers.{settings.name}.api_key: {service.title} asks for a key; say "env:NAME"'
 
 
 def service_behind(settings: UpstreamConfig) -> Service:

@@ -106,7 +106,7 @@ def check(settings: Settings) -> None:
 
     The catalogue included. Changes nothing.
     """
-    from tokenhouse.app_mistakes import mistakes
+    from tokenhouse.app_mistakes import keys_missing, mistakes
 
     problems: tuple[str, ...] = ()
     config: Config | None = None
@@ -118,6 +118,8 @@ def check(settings: Settings) -> None:
     except ConfigError as error:
         problems = error.problems
     notes = _notes(config, catalogue) if config and catalogue else []
+    if config and not problems:
+        notes += keys_missing(config)
     if settings.as_json:
         print_json(_checked(config, catalogue, problems, notes))
     else:

@@ -65,6 +65,8 @@ def test_check_notes_what_may_surprise(cli: Cli, tmp_path: Path) -> None:
     file.write_text(
         "[[models]]\nid = 'me/mine'\nname = 'Mine'\n"
         "[providers.mine]\nkind = 'engine'\nllama_server_binary = 'gone'\n"
+        "[providers.fast]\nkind = 'openai'\nservice = 'groq'\n"
+        "[providers.here]\nkind = 'openai'\nservice = 'vllm'\n"
     )
     said = cli("check", "--config", str(file)).out
     assert "note: me/mine has no price" in said
@@ -72,6 +74,8 @@ def test_check_notes_what_may_surprise(cli: Cli, tmp_path: Path) -> None:
     assert "note: no house yet" in said
     assert f"llama_server_binary: there is no file {cli.data / 'gone'}" in said
     assert f"put its weights at {cli.data}/weights/" in said
+    assert "note: providers.fast.api_key: Groq asks for a key" in said
+    assert "providers.here.api_key" not in said
 
 
 def test_a_backup_is_a_whole_new_file(cli: Cli, tmp_path: Path) -> None:
