@@ -158,7 +158,7 @@ async def test_a_keys_own_pace_is_told_and_refused_as_its_own(tmp_path: Path) ->
             await up.wait_requests(1)
             second = await chat(client)
             assert second.status_code == 429
-            assert "this API key may make 1 requests at once" in second.json()["message"]
+            assert "this API key may make 1 request at once" in second.json()["message"]
             gate.set()
             assert (await first).headers["x-ratelimit-remaining-requests"] == "1"
             third = await chat(client)

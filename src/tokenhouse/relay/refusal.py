@@ -125,17 +125,21 @@ def _limit(refused: Refused) -> str:
     who = "this API key" if refused.whose == "key" else "this account"
     match refused.reason:
         case "requests":
-            return f"{who} may make {refused.limit} requests per minute"
+            return f"{who} may make {_count(refused, 'request')} per minute"
         case "free_requests":
-            return f"{who} may make {refused.limit} requests to free models per day (UTC)"
+            return f"{who} may make {_count(refused, 'request')} to free models per day (UTC)"
         case "tokens":
-            return f"{who} may use {refused.limit} tokens per minute"
+            return f"{who} may use {_count(refused, 'token')} per minute"
         case "queue":
             return f"maximum {refused.limit} queued requests allowed for {who}"
         case "queue_wait":
             return f"no other request of {who} ended while this one waited"
         case _:
-            return f"{who} may make {refused.limit} requests at once"
+            return f"{who} may make {_count(refused, 'request')} at once"
+
+
+def _count(refused: Refused, what: str) -> str:
+    return f"{refused.limit} {what}{'' if refused.limit == 1 else 's'}"
 
 
 def _never(refused: Refused, reserved_tokens: int) -> RefusedError:
