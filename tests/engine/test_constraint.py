@@ -313,3 +313,33 @@ def test_nothing_is_forced_where_a_value_is_spelled_like_a_control_token(text: s
     assert "no_forcing" in made.grammar
     assert takes(made, json.dumps(text))
     assert "no_forcing" not in Grammars().compile(form({"const": "plain"})).grammar
+
+
+LONG = '"yes", it said, and went on for quite a while'
+
+
+@pytest.mark.parametrize(
+    ("schema", "place"),
+    [
+        ({"const": LONG}, ("const",)),
+        ({"properties": {"a": {"enum": ["b", LONG]}}}, ("properties", "a", "enum")),
+        ({"const": "\x7f" + "x" * 40}, ("const",)),
+        ({"const": {"a": ["first\n" + "x" * 40]}}, ("const",)),
+    ],
+)
+def test_a_text_that_llama_cpp_would_cut_is_refused_where_it_must_be_enforced(
+    schema: dict[str, Any], place: tuple[str, ...]
+) -> None:
+    with pytest.raises(SchemaRefused) as refused:
+        Grammars().compile(form(schema))
+    assert (refused.value.place, refused.value.keyword) == (place, place[-1])
+
+
+def test_a_text_that_llama_cpp_would_cut_is_not_enforced_where_it_need_not_be() -> None:
+    tool = {"type": "object", "properties": {"a": {"enum": ["b", LONG]}, "b": {"const": 1}}}
+    made = Grammars().compile(form(None, tool))
+    for said in (LONG, "b", "other"):
+        assert takes(made, f'§[{{"name": "f", "arguments": {{"a": {json.dumps(said)}}}}}]')
+    assert not takes(made, '§[{"name": "f", "arguments": {"b": 2}}]')
+    for whole in ("plain " * 20, 'short "quoted" text', "x" * 60 + '"'):
+        assert takes(Grammars().compile(form({"const": whole})), json.dumps(whole))

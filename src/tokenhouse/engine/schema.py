@@ -7,6 +7,7 @@ satisfies the narrower schema satisfies the client's.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
 from typing import Final, cast
@@ -23,6 +24,10 @@ SCHEMA_DEPTH: Final = 40
 COUNT_MOST: Final = 100_000
 """Items or properties that a schema may count to, all its counts together: llama.cpp builds a rule for
 each, 0.7 microseconds and 700 bytes of it."""
+
+TAIL_MOST: Final = 28
+"""Bytes that a constant may have behind the first backslash of its JSON: of longer ones llama.cpp's grammar
+allows the beginning alone."""
 
 LOOK_S: Final = 1.0
 """How long a refused schema is searched for what is wrong with it."""
@@ -55,6 +60,7 @@ _FORMATS: Final = frozenset(
         "unknown",
     }
 )  # fmt: skip
+_CONSTANTS: Final = ("const", "enum")
 _COUNTS_MOST: Final = ("maxItems", "maxProperties")
 _COUNTS: Final = ("minItems", "minProperties", *_COUNTS_MOST)
 _MIXES: Final = ("anyOf", "oneOf", "$ref", "properties", "required", "additionalProperties")
@@ -67,6 +73,15 @@ def prepared(schema: Schema, *, relaxed: bool = False) -> Schema:
     closes = not any(_composes(part) for _, part in walk(schema))
     made = _prepared(schema, relaxed=relaxed, closes=closes)
     _check_counts(made)
+    for place, part in walk(made):
+        for name in _CONSTANTS:
+            if name in part and _is_cut(part[name]):
+                raise SchemaRefused(
+                    f"{name!r} cannot be enforced: llama.cpp cuts texts with more than {TAIL_MOST} bytes "
+                    "behind a quote, a backslash or a line break",
+                    name,
+                    place=(*place, name),
+                )
     return made
 
 
@@ -196,6 +211,9 @@ def _kept(schema: Schema, *, relaxed: bool) -> dict[str, object]:
             kept["anyOf"] = kept.pop("oneOf")
         for name in _UNENFORCED & kept.keys():
             del kept[name]
+        for name in _CONSTANTS:
+            if name in kept and _is_cut(kept[name]):
+                del kept[name]
         if "format" in kept and kept["format"] not in _FORMATS:
             del kept["format"]
     return kept
@@ -223,6 +241,17 @@ def _check_counts(schema: Schema) -> None:
                     )
             else:
                 waiting.append(((*place, name), item))
+
+
+def _is_cut(value: object) -> bool:
+    """Is a text in it cut by llama.cpp?"""
+    if isinstance(value, str):
+        written = json.dumps(value, ensure_ascii=False)[1:-1].replace("\x7f", "\\u007f")
+        _, escaped, tail = written.partition("\\")
+        return bool(escaped) and len(tail.encode("utf-8", "replace")) > TAIL_MOST
+    if isinstance(value, dict):
+        return any(map(_is_cut, cast("dict[str, object]", value).values()))
+    return isinstance(value, list) and any(map(_is_cut, cast("list[object]", value)))
 
 
 def _is_closed(schema: Schema) -> bool:
