@@ -24,6 +24,7 @@ from tokenhouse.providers.engine_words import (
     engine_conversation,
     logprobs_of,
     sampling_of,
+    without_folders,
 )
 
 REMINDER = "<system-reminder>\nlate\n</system-reminder>"
@@ -130,3 +131,16 @@ def test_parameters_with_a_number_beyond_all_numbers_are_refused_by_name() -> No
     with pytest.raises(CallerError, match="'f'") as caught:
         engine_conversation(Conversation(messages=(said("user", "hi"),), tools=tools), None)
     assert caught.value.param == "tools"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("/var/lib/th/weights/m.gguf is torn. Pull it again.", "m.gguf is torn. Pull it again."),
+        ("the file (/a/b.gguf) ends early", "the file (b.gguf) ends early"),
+        ("ask http://127.0.0.1:8080/models/a/b", "ask http://127.0.0.1:8080/models/a/b"),
+        ("acme/echo has no weights here", "acme/echo has no weights here"),
+    ],
+)
+def test_callers_are_told_a_files_name_and_not_its_folder(said: str, told: str) -> None:
+    assert without_folders(said) == told

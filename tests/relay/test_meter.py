@@ -41,6 +41,17 @@ def test_what_the_upstream_reports_wins() -> None:
     assert meter.usage() == reported
 
 
+def test_a_report_of_nothing_for_what_was_delivered_is_not_believed() -> None:
+    meter = Meter(request(), 100, words)
+    meter.see([Opened(), TextDelta("a b c"), Finished(Usage())])
+    usage = meter.usage()
+    assert (usage.input, usage.prompt_source) == (3, "counted")
+    assert (usage.output, usage.answer_source) == (3, "counted")
+    silent = Meter(request(), 100, words)
+    silent.see([Opened(), Finished(Usage(input=7))])
+    assert silent.usage() == Usage(input=7)
+
+
 def test_a_cut_stream_is_charged_what_the_upstream_last_said_of_it() -> None:
     meter = Meter(request(), 100, words)
     meter.see([Opened(), Passed(b"", "a b", content=True), UsageSoFar(Usage(input=7, output=5))])

@@ -15,10 +15,14 @@ import json
 import os
 import signal
 import sys
+import time
 from importlib import import_module
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
+LOG_S = 0.3
+"""llama.cpp writes its log from a thread of its own and can't be asked to finish: why it refused a model
+stands there alone."""
 IMAGE_TOKENS = (1, 3136)
 """Fewest and most patches of one image: the house has resized it, llama.cpp must not again."""
 
@@ -52,6 +56,7 @@ def main() -> None:
     try:
         server = xllamacpp.Server(parameters(xllamacpp, config))
     except RuntimeError as error:
+        time.sleep(LOG_S)
         return fail("load", str(error))
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whatever llama.cpp made of them
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -21,7 +21,13 @@ from tokenhouse.providers.engine_forms import answer_form, check_form, schema_er
 from tokenhouse.providers.engine_pictures import Prompt, check_images, prompt_of
 from tokenhouse.providers.engine_prompts import EngineModel
 from tokenhouse.providers.engine_start import LOAD_WAIT_S, begun
-from tokenhouse.providers.engine_words import LEAVES, check_sampling, echo_of, house_error
+from tokenhouse.providers.engine_words import (
+    LEAVES,
+    check_sampling,
+    echo_of,
+    house_error,
+    without_folders,
+)
 from tokenhouse.transport import Client
 from tokenhouse.wire import OPENAI_NAME_MOST, asked_of
 
@@ -77,7 +83,7 @@ class EngineProvider:
         if model is None:
             return self._failures.get(upstream_model, f"{upstream_model} has no weights here")
         failure = model.engine.failure
-        return None if failure is None else str(failure)
+        return None if failure is None else without_folders(str(failure))
 
     def check(self, request: Request, upstream_model: str) -> None:
         if request.sizes.images:

@@ -6,6 +6,7 @@ that names the mend.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -275,8 +276,19 @@ def house_error(error: EngineError) -> TokenhouseError:
         case EngineBusy():
             return UpstreamError(str(error), status=503, code="engine_busy", retry_after_s=2)
         case EngineDown():
-            return UpstreamError(str(error), status=503, code="engine_down", retry_after_s=2)
+            told = without_folders(str(error))
+            return UpstreamError(told, status=503, code="engine_down", retry_after_s=2)
         case EngineFault():
             return UpstreamError(str(error), code="engine_fault")
         case _:
-            return UpstreamError(str(error), status=503, code="model_not_ready", retry_after_s=30)
+            told = without_folders(str(error))
+            return UpstreamError(told, status=503, code="model_not_ready", retry_after_s=30)
+
+
+def without_folders(text: str) -> str:
+    """``text`` for callers: a file is named, where it lies is the operator's affair and stands in the
+    log."""
+    return _FOLDERS.sub("", text)
+
+
+_FOLDERS: Final = re.compile(r"(?<![\w:/.])/(?:[^/\s]+/)+")

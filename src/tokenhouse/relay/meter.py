@@ -153,10 +153,10 @@ class Meter:
         return self._deltas > self._deltas_max
 
     def usage(self) -> Usage:
-        """The best knowledge now; reported numbers win, but never exceed what can be."""
+        """The best knowledge now; reported numbers win, but never exceed what can be, nor are none of
+        what was there."""
         if self._reported is not None:
-            images = self._request.sizes.images
-            return structs.replace(self._reported, images=images) if images else self._reported
+            return self._as_reported(self._reported)
         if self._so_far is not None:
             return self._told_so_far(self._so_far)
         prompt, prompt_source = self.prompt()
@@ -171,6 +171,21 @@ class Meter:
             prompt_source=prompt_source,
             answer_source=answer_source,
         )
+
+    def _as_reported(self, told: Usage) -> Usage:
+        """What the upstream reports. No tokens of a prompt, or of an answer that was delivered, can't be:
+        that bucket is counted here."""
+        images = self._request.sizes.images
+        if images:
+            told = structs.replace(told, images=images)
+        if not told.prompt_tokens:
+            prompt, source = self.prompt()
+            told = structs.replace(told, input=prompt, prompt_source=source)
+        if not told.answer_tokens and self._pieces:
+            answer, source = self._answer()
+            output = min(answer, self.answer_tokens_max)
+            told = structs.replace(told, output=output, answer_source=source)
+        return told
 
     def usage_so_far(self) -> Usage:
         """Cheap, and never more than was delivered: for the notes of a running stream."""
