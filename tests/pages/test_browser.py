@@ -62,7 +62,7 @@ async def test_the_catalogue_is_searched_as_one_types(tmp_path: Path) -> None:
             await page.get_by_label("Search").press_sequentially("echo")
             await page.get_by_text("1 model of 7").wait_for()
             assert await cards.count() == 1
-            assert page.url.endswith("/models?q=echo")
+            await page.wait_for_url("**/models?q=echo")
             await page.get_by_label("Search").fill("")
             await page.get_by_label("Open weights").check()
             await page.get_by_label("Reasoning").check()
