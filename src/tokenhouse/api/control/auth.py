@@ -140,7 +140,7 @@ class Auth:
                 id=made.token.id,
                 access_token=made.secret,
                 token=made.secret,
-                token_expiry="as_before",
+                token_expiry="as_before",  # nosec B106
                 expires_at=moment(ends),
                 user=user(asking.who.person),
                 account=wanted,
