@@ -91,7 +91,7 @@ async def test_the_catalogue_works_without_a_script(tmp_path: Path) -> None:
                 "<?php",
                 "aider --model",
             ):
-                assert await page.get_by_text(words).first.is_visible(), words
+                await page.get_by_text(words).first.wait_for()
 
 
 async def test_the_calculator_says_what_pricing_bills(tmp_path: Path) -> None:
