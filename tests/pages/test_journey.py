@@ -232,7 +232,8 @@ async def _looks_but_does_not_touch(all: Town, invitation: str) -> None:
     await page.wait_for_url("**/dashboard")
     await expect(page.locator(".dash-account")).to_contain_text("viewer")
     await page.get_by_role("link", name="Usage").first.click()
-    assert await page.locator("svg[role=img] rect.bar").count() == 1
+    # two when the hour of the rotation went past midnight
+    assert await page.locator("svg[role=img] rect.bar").count() in (1, 2)
     for name, seen in (("Wallet", "The book"), ("API keys", "laptop"), ("Members", "ada@")):
         await page.get_by_role("link", name=name).first.click()
         await expect(page.get_by_text(seen).first).to_be_visible()
