@@ -148,6 +148,7 @@ async def upstream_house(
         rows = UPSTREAM_ROWS.format(url=up.url) + extra
         async with serving(data_dir, rows, clock=clock) as running:
             yield running, up
+        await up.wait_no_connections()  # a house that has stopped holds none
 
 
 @asynccontextmanager
@@ -158,6 +159,7 @@ async def anthropic_house(
     async with anthropic_upstream() as up:
         async with serving(data_dir, ANTHROPIC_ROWS.format(url=up.url) + extra) as running:
             yield running, up
+        await up.wait_no_connections()
 
 
 def reload(running: Running, *changes: tuple[str, str]) -> None:
