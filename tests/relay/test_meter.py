@@ -121,6 +121,17 @@ def test_an_answer_is_never_billed_beyond_what_was_allowed() -> None:
     assert meter.usage_so_far().output == 5
 
 
+@given(st.lists(st.text(max_size=12), max_size=30), st.integers(1, 20))
+def test_one_frame_by_the_short_way_counts_like_any_other(pieces: list[str], most: int) -> None:
+    one, other = Meter(request(), most, words), Meter(request(), most, words)
+    for piece in pieces:
+        frame = Passed(b"", piece, bool(piece))
+        one.see([frame])
+        assert other.see_passed(frame) == one.exceeded
+        assert (other.usage(), other.usage_so_far()) == (one.usage(), one.usage_so_far())
+        assert other.delivered == one.delivered
+
+
 @given(st.lists(st.text(max_size=12), max_size=30))
 def test_a_note_never_says_more_than_the_pieces_that_were_delivered(pieces: list[str]) -> None:
     meter = Meter(request(), 10_000)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from tests.simulation.world import Asked, Tariff, Try, Used
 from tokenhouse.chat import ChoiceEnded, Dialect, Event, Finished, Opened, Request, TextDelta, Usage
 from tokenhouse.errors import UpstreamError
-from tokenhouse.providers import Call, Sink
+from tokenhouse.providers import Call, PassedSink, Sink
 
 
 class Fate:
@@ -110,8 +110,8 @@ class Running:
         reported = attempt.reported
         return (ChoiceEnded("stop"), Finished(None if reported is None else _usage(reported)))
 
-    async def pump(self, sink: Sink) -> None:
-        del sink
+    async def pump(self, sink: Sink, passed: PassedSink) -> None:
+        del sink, passed
 
     async def aclose(self) -> None:
         """Nothing is open."""

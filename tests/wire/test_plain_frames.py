@@ -22,7 +22,9 @@ def frame(content: str, **fields: object) -> bytes:
         "choices": [{"index": 0, "delta": {"content": content}, "finish_reason": None}],
         **fields,
     }
-    return b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n"
+    return (
+        b"data: " + json.dumps(chunk, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+    )
 
 
 def passed(frames: list[bytes], *, include_usage: bool = False) -> list[Passed]:
@@ -56,9 +58,9 @@ def test_whatever_the_texts_each_frame_says_its_own_and_only_names_change(
         frame("line\nbreak"),
         frame("zero\u200bwidth"),
         frame("x", system_fingerprint="fp"),
-        frame("x").replace(b'"index": 0', b'"index": 1'),
+        frame("x").replace(b'"index":0', b'"index":1'),
         frame("x").replace(b"null", b'"stop"'),
-        frame("x").replace(b'{"content": "x"}', b'{"content": "x", "reasoning": "why"}'),
+        frame("x").replace(b'{"content":"x"}', b'{"content":"x","reasoning":"why"}'),
     ],
 )
 def test_a_frame_with_other_ends_or_an_odd_text_goes_the_long_way(odd: bytes) -> None:
@@ -69,9 +71,62 @@ def test_a_frame_with_other_ends_or_an_odd_text_goes_the_long_way(odd: bytes) ->
     assert events[5].text == "after"
 
 
+ODD = [
+    frame('say "id" and "model":"m"'),
+    frame("x", usage={"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}),
+    frame("end").replace(b"null", b'"stop"'),
+    frame("x").replace(b"\n\n", b"\r\n\r\n"),
+    b": still there\n\n",
+    b"event: odd\n" + frame("named"),
+    b"data: [DONE]\n\n",
+]
+
+
+@given(
+    st.lists(st.one_of(st.text(max_size=6).map(frame), st.sampled_from(ODD)), max_size=12),
+    st.lists(st.integers(1, 400), max_size=30),
+)
+def test_the_short_way_of_a_single_frame_gives_what_the_long_way_gives(
+    frames: list[bytes], sizes: list[int]
+) -> None:
+    """Whole frames and any other cutting, with either reader asked for the short way first."""
+    stream = [*(frame(f"w{i}") for i in range(3)), *frames]
+    whole = b"".join(stream)
+    cuts = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
+    for pieces in (stream, [whole[a:b] for a, b in zip(cuts, [*cuts[1:], None], strict=True)]):
+        long, short = (
+            openai_chat.PassingReader(answer_id="chatcmpl-1", model="acme/echo") for _ in range(2)
+        )
+        for piece in pieces:
+            found = short.plain(piece)
+            assert long.feed(piece) == (short.feed(piece) if found is None else [found])
+
+
+def test_most_frames_take_the_short_way_and_none_behind_the_end_does() -> None:
+    reader = openai_chat.PassingReader(answer_id="chatcmpl-1", model="acme/echo")
+    for i in range(3):
+        reader.feed(frame(f"w{i}"))
+    found = reader.plain(frame("w3"))
+    assert found is not None
+    assert found.text == "w3"
+    assert reader.plain(frame("w4") + frame("w5")) is None
+    reader.feed(b"data: [DONE]\n\n")
+    assert reader.plain(frame("late")) is None
+
+
+def test_a_frame_over_the_limit_never_takes_the_short_way() -> None:
+    reader = openai_chat.PassingReader(answer_id="c", model="acme/echo", limit_bytes=300)
+    for i in range(3):
+        reader.feed(frame(f"w{i}"))
+    assert reader.plain(frame("w3")) is not None
+    assert reader.plain(frame("w" * 300)) is None
+
+
 def test_bytes_that_are_no_utf8_never_pass() -> None:
     reader = openai_chat.PassingReader(answer_id="chatcmpl-1", model="acme/echo")
     for i in range(4):
         reader.feed(frame(f"w{i}"))
+    broken = frame("w").replace(b'"w"', b'"\xff"')
+    assert reader.plain(broken) is None
     with pytest.raises(UpstreamError):
-        reader.feed(frame("w").replace(b'"w"', b'"\xff"'))
+        reader.feed(broken)

@@ -54,6 +54,13 @@ class DirectOut:
         if not more:
             self._complete()
 
+    def more(self, data: bytes) -> bool:
+        """``write`` for a piece in the middle; False: the next one must wait in ``send``."""
+        cycle = self._cycle
+        if data and not cycle.disconnected:
+            cycle.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        return not cycle.flow.write_paused
+
     def _head(self, status: int, headers: Headers) -> bytes:
         cycle = self._cycle
         cycle.response_started = True

@@ -37,6 +37,8 @@ class Direct(Protocol):
 
     def write(self, data: bytes, *, more: bool = True) -> None: ...
 
+    def more(self, data: bytes) -> bool: ...
+
 
 class ClientGone(Exception):
     """The client closed the connection: nobody is left to answer."""

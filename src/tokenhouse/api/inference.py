@@ -229,7 +229,7 @@ class Inference:
                 self._limits.keep_alive_s,
                 respond.direct,
             )
-            encode = encoder.encode
+            encode, write = encoder.encode, silence.write
             try:
                 await answer.open()
                 headers += self._left_out(answer)
@@ -241,7 +241,10 @@ class Inference:
                     if frames:
                         await silence.body(frames, more=True)
                     if silence.flowing:
-                        await answer.pump(lambda found: silence.write(_joined(encode, found)))
+                        await answer.pump(
+                            lambda found: write(_joined(encode, found)),
+                            lambda frame: write(encode(frame)),
+                        )
                 last = None
                 if recording is not None:
                     last = LastFrames(encoder, answer, frames)

@@ -82,9 +82,8 @@ class Silence:
         """
         direct = self._direct
         assert direct is not None
-        direct.write(data)
         self._last = self._loop.time()
-        return not direct.paused
+        return direct.more(data)
 
     @property
     def flowing(self) -> bool:

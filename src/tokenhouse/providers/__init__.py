@@ -5,7 +5,7 @@ costs and who is asking.
 """
 
 from tokenhouse.providers.anthropic import AnthropicProvider
-from tokenhouse.providers.base import Attempt, Call, Provider, Sink
+from tokenhouse.providers.base import Attempt, Call, PassedSink, Provider, Sink
 from tokenhouse.providers.engine import EngineProvider
 from tokenhouse.providers.engine_prompts import TEXT_ONLY, EngineModel
 from tokenhouse.providers.image_settings import ImageSettings
@@ -24,6 +24,7 @@ __all__ = [
     "ImageSettings",
     "Images",
     "OpenAIProvider",
+    "PassedSink",
     "Provider",
     "SERVICES",
     "Scripted",

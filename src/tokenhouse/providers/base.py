@@ -8,7 +8,16 @@ from typing import Protocol
 import msgspec
 from msgspec import structs
 
-from tokenhouse.chat import Conversation, Dialect, Event, Message, Request, Sampling, TextPart
+from tokenhouse.chat import (
+    Conversation,
+    Dialect,
+    Event,
+    Message,
+    Passed,
+    Request,
+    Sampling,
+    TextPart,
+)
 
 
 class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -36,7 +45,10 @@ class Call(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 Sink = Callable[[Sequence[Event]], bool]
-"""Takes events; says whether it will take more."""
+"""Takes events as they come; False: ``read`` has to go on."""
+
+PassedSink = Callable[[Passed], bool]
+"""The same for one frame of nothing but text: the short way of nearly every piece of a stream."""
 
 
 def told(call: Call) -> Conversation:
@@ -55,9 +67,10 @@ class Attempt(Protocol):
         """What has arrived since the last read, at least one event; raises UpstreamError."""
         ...
 
-    async def pump(self, sink: Sink) -> None:
-        """Give events to ``sink`` as they come, without waking a task for each, until it says False
-        or ``read`` has to go on. A provider that can't returns at once. Raises what ``read`` does.
+    async def pump(self, sink: Sink, passed: PassedSink) -> None:
+        """Give events to ``sink`` or ``passed`` as they come, without waking a task for each, until one
+        says False or ``read`` has to go on. A provider that can't returns at once. Raises what ``read``
+        does.
         """
         ...
 

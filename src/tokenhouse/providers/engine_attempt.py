@@ -22,7 +22,7 @@ from tokenhouse.engine import (
     read_error,
 )
 from tokenhouse.errors import UpstreamError
-from tokenhouse.providers.base import Call, Sink
+from tokenhouse.providers.base import Call, PassedSink, Sink
 from tokenhouse.providers.engine_choice import Choice, Shape
 from tokenhouse.providers.engine_pictures import Prompt, sent_of
 from tokenhouse.providers.engine_prompts import EngineModel, headers_of, likeliest, origin_of
@@ -134,9 +134,9 @@ class EngineAttempt:
                 raise house_error(error) from error
         return events
 
-    async def pump(self, sink: Sink) -> None:
+    async def pump(self, sink: Sink, passed: PassedSink) -> None:
         """Nothing comes fast enough to need it."""
-        del sink
+        del sink, passed
 
     async def aclose(self) -> None:
         use, self.use = self.use, None

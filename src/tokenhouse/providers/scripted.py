@@ -35,7 +35,7 @@ from tokenhouse.chat import (
     Usage,
 )
 from tokenhouse.errors import ContextExceeded, UpstreamError
-from tokenhouse.providers.base import Call, Sink
+from tokenhouse.providers.base import Call, PassedSink, Sink
 
 _WORD = re.compile(r"\s*\S+|\s+$")
 _Object: TypeAlias = Mapping[str, object]
@@ -146,9 +146,9 @@ class ScriptedAttempt:
             await asyncio.sleep(delay_s or self._delay_s)
         return (event,)
 
-    async def pump(self, sink: Sink) -> None:
+    async def pump(self, sink: Sink, passed: PassedSink) -> None:
         """Nothing comes fast enough to need it."""
-        del sink
+        del sink, passed
 
     async def aclose(self) -> None:
         self._closed.set()

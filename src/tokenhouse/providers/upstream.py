@@ -9,9 +9,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar, Final, Protocol
 
-from tokenhouse.chat import Dialect, Event, Opened, Sampling
+from tokenhouse.chat import Dialect, Event, Opened, Passed, Sampling
 from tokenhouse.errors import TokenhouseError, UpstreamError
-from tokenhouse.providers.base import Call, Sink
+from tokenhouse.providers.base import Call, PassedSink, Sink
 from tokenhouse.providers.failures import transport_failure
 from tokenhouse.providers.services import UNKNOWN, Service
 from tokenhouse.transport import Answer, Client, HeaderBlock, Limits, Origin, TransportError
@@ -134,6 +134,8 @@ class Reader(Protocol):
 
     def feed(self, data: bytes) -> Sequence[Event]: ...
 
+    def plain(self, data: bytes) -> Passed | None: ...
+
     def check(self) -> None: ...
 
     def closed(self) -> Sequence[Event]: ...
@@ -181,13 +183,17 @@ class Passing:
         except TransportError as error:
             raise transport_failure(error, self._call.public_model) from error
 
-    async def pump(self, sink: Sink) -> None:
+    async def pump(self, sink: Sink, passed: PassedSink) -> None:
         reader = self._reader
         if reader is None or not self._opened:
             return
         reader.check()
+        plain = reader.plain
 
         def take(data: bytes) -> bool:
+            frame = plain(data)
+            if frame is not None:
+                return passed(frame)
             events = reader.feed(data)
             more = not events or sink(events)
             reader.check()

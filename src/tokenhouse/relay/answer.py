@@ -10,13 +10,14 @@ lands on the await can't unsay it.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from tokenhouse.chat import NO_USAGE, ChoiceEnded, Event, Finished, Request, Usage
+from tokenhouse.chat import NO_USAGE, ChoiceEnded, Event, Finished, Passed, Request, Usage
 from tokenhouse.errors import TokenhouseError, UpstreamError
-from tokenhouse.providers import Attempt, Sink
+from tokenhouse.providers import Attempt, PassedSink, Sink
 from tokenhouse.relay.live import LiveRequest
 from tokenhouse.relay.meter import Meter
 from tokenhouse.relay.port import Admitted, Closed
@@ -42,7 +43,7 @@ class Answer:
         "_entered",
         "_error",
         "_first_content",
-        "_last_note",
+        "_note_due",
         "_over",
         "_provider",
         "_queued",
@@ -74,7 +75,8 @@ class Answer:
         self._first_content: float | None = None
         self._queued: float | None = None
         self._entered = relay.clock.monotonic()
-        self._last_note = self._entered
+        streamed = plan.request.stream
+        self._note_due = self._entered + NOTE_INTERVAL_S if streamed else math.inf
         self._task: asyncio.Task[object] | None = None
         self._over: asyncio.Event | None = None
         self.stopped: TokenhouseError | None = None
@@ -176,11 +178,12 @@ class Answer:
             return await self._cut(events)
         return events
 
-    async def pump(self, sink: Sink) -> None:
-        """Give events to ``sink``, metered, as they come and without waking this task for each.
+    async def pump(self, sink: Sink, passed: PassedSink) -> None:
+        """Give events to ``sink`` or ``passed``, metered, as they come and without waking this task for
+        each.
 
-        Returns when ``sink`` says False and wherever ``read`` has to go on: the end is read, not
-        pumped. Raises what ``read`` raises.
+        Returns when one says False and wherever ``read`` has to go on: the end is read, not pumped.
+        Raises what ``read`` raises.
         """
         attempt = self._attempt
         if attempt is None or self._buffer or self.meter.finished:
@@ -193,8 +196,17 @@ class Answer:
                 return False
             return sink(events)
 
+        def metered_passed(frame: Passed) -> bool:
+            if see_passed(frame):
+                self._buffer.append(frame)
+                return False
+            if monotonic() >= self._note_due:
+                self._note()
+            return passed(frame)
+
+        see_passed, monotonic = self.meter.see_passed, self._relay.clock.monotonic
         try:
-            await attempt.pump(metered)
+            await attempt.pump(metered, metered_passed)
         except TokenhouseError as error:
             self._error = error
             raise
@@ -204,10 +216,7 @@ class Answer:
     async def settle(self) -> Closed:
         """Charge what the finished answer cost; returns when that is durable (commit 2)."""
         assert self.meter.finished
-        self.closed = closed = await self._say_close("finished")
-        if closed.lost:
-            self._relay.totals.lose(self.plan.offer.model.id, closed.lost)
-        return closed
+        return self._is_closed(await self._say_close("finished"))
 
     def stop(self, error: TokenhouseError) -> asyncio.Event:
         """End this request from outside: its task is cancelled, its client told ``error``. → set when
@@ -266,10 +275,14 @@ class Answer:
         try:
             await self._close_attempt()
         finally:
-            self.closed = closed = await closing
-            if closed.lost:
-                self._relay.totals.lose(self.plan.offer.model.id, closed.lost)
+            self._is_closed(await closing)
             self._is_over()
+
+    def _is_closed(self, closed: Closed) -> Closed:
+        self.closed = closed
+        if closed.lost:
+            self._relay.totals.lose(self.plan.offer.model.id, closed.lost)
+        return closed
 
     def _is_over(self) -> None:
         if self._over is not None:
@@ -293,11 +306,13 @@ class Answer:
 
     def _see(self, events: Sequence[Event]) -> None:
         self.meter.see(events)
-        now = self._relay.clock.monotonic()
-        if now - self._last_note >= NOTE_INTERVAL_S and self.plan.request.stream:
-            self._last_note = now
-            owed = self._relay.cost(self.plan, self.meter.usage_so_far())
-            self._relay.book.note(self.plan.id, owed)
+        if self._relay.clock.monotonic() >= self._note_due:
+            self._note()
+
+    def _note(self) -> None:
+        self._note_due = self._relay.clock.monotonic() + NOTE_INTERVAL_S
+        owed = self._relay.cost(self.plan, self.meter.usage_so_far())
+        self._relay.book.note(self.plan.id, owed)
 
     async def _cut(self, events: Sequence[Event]) -> Sequence[Event]:
         """An upstream that streams past max_tokens is stopped here; the answer ends as ``length``."""

@@ -110,6 +110,15 @@ class Meter:
             self.delivered = True
         return content
 
+    def see_passed(self, passed: Passed) -> bool:
+        """``see`` for one frame of nothing but text; True when more has come than was allowed."""
+        if passed.text:
+            self._deltas += 1
+            self._untold = True
+            self._pieces.append(passed.text)
+            self.delivered = True
+        return self._deltas > self._deltas_max
+
     def _see_rare(self, event: Event) -> bool:
         match event:
             case CallDelta():

@@ -262,8 +262,18 @@ class Connection(asyncio.Protocol):
             self.abort()
             self._wake()
             return
-        if self._take is not None and incoming.chunks:
-            self._give(self._take, incoming)
+        take = self._take
+        if take is not None and incoming.chunks:
+            self._deadline = self._loop.time() + self._take_idle_s
+            try:
+                if take(incoming.take()) and not incoming.done:
+                    return
+            except Exception as error:
+                if not self._take_failed(error):
+                    raise
+                return
+            self._take = None
+            self._wake()
             return
         if incoming.unread > READ_AHEAD_BYTES and not self._reading_paused:
             assert self.transport is not None
@@ -277,20 +287,14 @@ class Connection(asyncio.Protocol):
         ):
             waiter.set_result(None)
 
-    def _give(self, take: Take, incoming: Incoming) -> None:
-        self._deadline = self._loop.time() + self._take_idle_s
-        try:
-            if take(incoming.take()) and not incoming.done:
-                return
-        except Exception as error:
-            self._take = None
-            waiter = self._waiter
-            if waiter is None or waiter.done():
-                raise
-            waiter.set_exception(error)  # raised where pump is awaited
-            return
+    def _take_failed(self, error: Exception) -> bool:
+        """Raise ``error`` where ``pump`` is awaited; False when nobody awaits it any more."""
         self._take = None
-        self._wake()
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            return False
+        waiter.set_exception(error)
+        return True
 
     def eof_received(self) -> None:
         self._ended(None)

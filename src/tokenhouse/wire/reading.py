@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tokenhouse.chat import Event
+from tokenhouse.chat import Event, Passed
 from tokenhouse.errors import TokenhouseError
 from tokenhouse.wire import sse
 from tokenhouse.wire.faults import broken
@@ -36,6 +36,12 @@ class StreamReader:
             if not events:
                 raise
         return events
+
+    def plain(self, data: bytes) -> Passed | None:
+        """``data``, where it is one frame of nothing but text that passes as it is; None: ``feed`` it.
+        Most pieces of a stream are one, and nothing about it has to be kept."""
+        del data
+        return None
 
     def check(self) -> None:
         """Raise the error that was found behind the last events, if there was one."""

@@ -25,7 +25,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 class Reader:
     """Bytes → events. UpstreamError (``upstream_frame_too_large``) beyond ``limit_bytes`` an event."""
 
-    __slots__ = ("_after_cr", "_limit", "_rest", "_scanned", "_started")
+    __slots__ = ("_after_cr", "_limit", "_rest", "_scanned", "_started", "between")
 
     def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
         self._limit = limit_bytes
@@ -33,12 +33,14 @@ class Reader:
         self._scanned = 0
         self._after_cr = False
         self._started = False
+        self.between = False
+        """All that came is complete: the next byte begins an event."""
 
     def feed(self, data: bytes) -> list[Sse]:
         """All events that ``data`` completes, in order."""
         if self._after_cr or b"\r" in data:
             data = self._line_feeds(data)
-        if self._started and not self._rest and data.endswith(b"\n\n"):
+        if self.between and data.endswith(b"\n\n"):
             if data.startswith(b"data: ") and data.find(b"\n") == len(data) - 2 <= self._limit:
                 return [(b"", data[6:-2])]
             return _events(data[:-2].split(b"\n\n"), self._limit)
@@ -50,7 +52,7 @@ class Reader:
         """
         if self._after_cr or b"\r" in data:
             data = self._line_feeds(data)
-        if self._started and not self._rest and data.endswith(b"\n\n"):
+        if self.between and data.endswith(b"\n\n"):
             blocks = data[:-2].split(b"\n\n")
             if len(data) <= self._limit:
                 return blocks
@@ -62,6 +64,11 @@ class Reader:
 
     def _complete(self, data: bytes) -> list[bytes]:
         """What ``data`` completes, where it begins or ends in the middle of something."""
+        blocks = self._cut_off(data)
+        self.between = self._started and not self._rest and not self._after_cr
+        return blocks
+
+    def _cut_off(self, data: bytes) -> list[bytes]:
         rest = self._rest
         rest += data
         if not self._started:
@@ -104,6 +111,7 @@ class Reader:
                     return data
         if data:
             self._after_cr = data.endswith(b"\r")
+            self.between = self.between and not self._after_cr
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 

@@ -34,6 +34,10 @@ from tokenhouse.wire.openai_usage import read_usage
 from tokenhouse.wire.reading import StreamReader
 
 _DONE: Final = b"[DONE]"
+_DATA: Final = b"data: "
+_DATA_LENGTH: Final = len(_DATA)
+_END: Final = b"\n\n"
+_END_LENGTH: Final = len(_END)
 _NULL_USAGE: Final = b',"usage":null}'
 _USAGE: Final = b',"usage":{'
 _ENCODER: Final = msgspec.json.Encoder()
@@ -90,6 +94,7 @@ class PassingReader(ChatStreamReader):
 
     __slots__ = (
         "_ended",
+        "_frame_most",
         "_head",
         "_head_length",
         "_id",
@@ -112,11 +117,23 @@ class PassingReader(ChatStreamReader):
         self._id = msgspec.Raw(_ENCODER.encode(answer_id))
         self._model = msgspec.Raw(_ENCODER.encode(model))
         self._include_usage = include_usage
+        self._frame_most = limit_bytes
         self._head = b"\0"  # no frame begins with it: nothing learnt yet
         self._head_length = 1
         self._new_head = b""
         self._plain = PlainFrames()
         self._ended = 0
+
+    def plain(self, data: bytes) -> Passed | None:
+        if (
+            self._sse.between
+            and data.startswith(_DATA)
+            and data.endswith(_END)
+            and len(data) <= self._frame_most
+            and not self.done
+        ):
+            return self._plain.passed(data[_DATA_LENGTH:-_END_LENGTH])
+        return None
 
     def _frame(self, payload: bytes, events: list[Event]) -> None:
         passed = self._plain.passed(payload)
