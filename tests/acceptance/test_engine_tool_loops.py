@@ -48,7 +48,7 @@ async def test_a_loop_of_calls_and_results_goes_round_with_the_openai_sdk(
                 max_tokens=900,
             )
             # noise draws alike only from alike numbers: both are to find their prompt in the cache
-            await sdk.chat.completions.create(**{**asked, "max_tokens": 1})
+            await sdk.chat.completions.create(**brief(asked))
             whole = await sdk.chat.completions.create(**asked)
             streamed = await accumulated(sdk, asked)
             said = whole.choices[0]
@@ -81,7 +81,7 @@ async def test_and_with_the_anthropic_one(tmp_path: Path, weights: Path) -> None
                 "tool_choice": {"type": "any" if turn < 3 else "none"},
                 "extra_body": {"seed": turn, "temperature": 0},
             }
-            await claude.messages.create(**{**asked, "max_tokens": 1})  # as above
+            await claude.messages.create(**brief(asked))  # as above
             whole = await claude.messages.create(**asked)
             async with claude.messages.stream(**asked) as stream:
                 streamed = plain(await stream.get_final_message())
@@ -199,3 +199,8 @@ async def test_a_thousand_of_them_are(tmp_path: Path, weights: Path) -> None:
     async with engine_house(tmp_path, weights) as (running, sdk), anthropic_sdk(running) as claude:
         await counts_as_billed(running, sdk, claude, 1000)
         await running.clean()
+
+
+def brief(asked: dict[str, Any]) -> dict[str, Any]:
+    """The same request for one token: its prompt is in the cache after it."""
+    return {**asked, "max_tokens": 1}
