@@ -100,6 +100,13 @@ def test_a_body_that_is_no_json_object_is_refused_as_a_whole(data: bytes) -> Non
     assert (error.code, error.param) == ("invalid_json", None)
 
 
+@pytest.mark.parametrize("half", [r"\ud83d", r"\udca9", r"\ud83d\ud83d", r"\uD83Dx"])
+def test_half_a_character_is_called_so(half: str) -> None:
+    error = refused(body().replace(b"Hello", f"a {half} b".encode()))
+    assert error.code == "invalid_json"
+    assert f"{half[:6]} is half of a character" in str(error)
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [

@@ -41,11 +41,17 @@ MAX_TOKENS_DEFAULT: Final = 4096
 
 _HEADERS_KEPT: Final = 64
 
+_LEAVES: Final = frozenset(
+    {"seed", "frequency_penalty", "presence_penalty", "repetition_penalty", "min_p"}
+)
+"""Wishes about drawing that this protocol has no word for."""
+
 
 class AnthropicProvider(Upstream):
     """Provider kind ``anthropic``. Raises ValueError for a base URL that can't be used."""
 
     speaks: Dialect | None = "anthropic_messages"
+    leaves: frozenset[str] = _LEAVES
     path: ClassVar[bytes] = b"/v1/messages"
     error_of: ClassVar[ErrorReader] = anthropic_messages.upstream_error
 

@@ -106,8 +106,9 @@ class Answer:
     def left_out(self) -> frozenset[str]:
         """The fields of the request that its provider is told and has no word for."""
         provider = self._relay.providers.get(self._provider or "")
-        leaves = frozenset[str]() if provider is None else provider.leaves
-        return self.plan.request.fields & leaves if leaves else leaves
+        if provider is None or not provider.leaves or self.native:
+            return frozenset()
+        return self.plan.request.fields & provider.leaves
 
     def prompt_tokens(self) -> int:
         """The whole prompt in tokens, as well as it is known now."""

@@ -6,6 +6,7 @@ dialect brings words of its own, or None where the body as a whole is wrong (``i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -36,6 +37,12 @@ class _KeyBody(msgspec.Struct):
     key: str | None = None
 
 
+_HALF_PAIR: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+"""An escape of half a UTF-16 pair, which is no character: what cutting a text in the middle leaves."""
+
 _RAW: Final = msgspec.json.Decoder(RawFields)
 _KEY: Final = msgspec.json.Decoder(_KeyBody)
 
@@ -58,7 +65,9 @@ def decode(
     except UnicodeDecodeError:
         raise _invalid_json("it is not valid UTF-8") from None
     except ValueError as error:
-        raise _invalid_json(str(error)) from None
+        half = _HALF_PAIR.search(body)
+        told = str(error) if half is None else f"{half[0].decode()} is half of a character"
+        raise _invalid_json(told) from None
 
 
 def raw_fields(body: bytes) -> RawFields:
