@@ -376,7 +376,7 @@ async def _count(running: Running, asked: dict[str, Any]) -> int:
     house = running.house
     headers = [(b"authorization", b"Bearer " + running.key.encode())]
     caller = house.access.identify(headers, body_key=None, query_key=None, address="")
-    request = openai_chat.parse(json.dumps(asked).encode(), default_model="")
+    request = openai_chat.parse(json.dumps(asked).encode())
     plan = house.relay.answer(caller, request, "req_counted").plan
     counted = await house.relay.providers["local"].count(house.relay.call(plan, NOISE))
     assert counted is not None

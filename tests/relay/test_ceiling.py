@@ -63,6 +63,7 @@ def count(text: str) -> int:
 def plan(request: Request, offered: Offer, *, counter: bool = True) -> Plan:
     return Plan(
         id="req_1",
+        answer_id="chatcmpl-1",
         caller=Caller("key", "acc", "name", "open", "free"),
         request=request,
         offer=offered,

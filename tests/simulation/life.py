@@ -124,7 +124,7 @@ class Life:
     async def _request(self, asked: Asked) -> None:
         account = self._accounts[asked.account]
         caller = Caller("key_sim", account.id, account.name, "open", account.plan)
-        request = openai_chat.parse(_body(asked), default_model="")
+        request = openai_chat.parse(_body(asked))
         epoch = self._epoch
         fate = self._fates[asked.id] = Fate(asked, self._world.tariff(epoch, asked.model))
         answer = self.house.relay.answer(caller, request, asked.id)

@@ -56,7 +56,7 @@ def test_the_other_names_of_fields_are_understood() -> None:
 
 def test_no_model_means_the_default_model_and_without_one_it_is_asked_for() -> None:
     data = msgspec.json.encode({"messages": [USER], "max_tokens": 1})
-    assert parse(data, default_model="d").model == "d"
+    assert parse(data, default_model=lambda: "d").model == "d"
     assert str(refused(data)) == "model: Field required"
 
 

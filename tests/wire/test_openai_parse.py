@@ -63,7 +63,7 @@ def test_the_smaller_of_two_max_tokens_counts() -> None:
 
 def test_no_model_means_the_default_model_and_without_one_it_is_asked_for() -> None:
     data = msgspec.json.encode({"messages": [USER]})
-    assert parse(data, default_model="d").model == "d"
+    assert parse(data, default_model=lambda: "d").model == "d"
     assert refused(data).param == "model"
 
 
@@ -372,7 +372,7 @@ SHAPES = st.recursive(
 @given(st.dictionaries(st.sampled_from(["messages", "tools", "model", "stop", "n"]), SHAPES))
 def test_no_shape_raises_anything_but_our_errors(value: dict[str, object]) -> None:
     with suppress(CallerError):
-        request: ChatRequest = parse(msgspec.json.encode(value), default_model="m")
+        request: ChatRequest = parse(msgspec.json.encode(value), default_model=lambda: "m")
         priced_words(request)
         request.conversation()
 

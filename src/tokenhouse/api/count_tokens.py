@@ -7,6 +7,8 @@ stands beside the number.
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from tokenhouse.access import Access
@@ -53,7 +55,7 @@ class CountTokens(Inference):
                 retry_after_s=wait_s,
             )
         request = self._messages.parse_count(
-            body, scope["headers"], default_model=self._relay.default_model(caller)
+            body, scope["headers"], default_model=partial(self._relay.default_model, caller)
         )
         counted = await self._relay.count(caller, request, request_id)
         answer: dict[str, int | bool] = {"input_tokens": counted.tokens}

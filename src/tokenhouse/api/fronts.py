@@ -56,7 +56,9 @@ class Named(Protocol):
 class Front(Protocol):
     """One dialect. ``headers`` are the request's, for dialects that say something there."""
 
-    def parse(self, body: bytes, headers: Headers, *, default_model: str) -> Request: ...
+    def parse(self, body: bytes, headers: Headers, *, default_model: Callable[[], str]) -> Request:
+        """``default_model`` is asked when the request names no model."""
+        ...
 
     def body_key(self, body: bytes) -> str | None: ...
 
@@ -88,7 +90,7 @@ class Front(Protocol):
 class ChatFront:
     """``POST /v1/chat/completions``."""
 
-    def parse(self, body: bytes, headers: Headers, *, default_model: str) -> Request:
+    def parse(self, body: bytes, headers: Headers, *, default_model: Callable[[], str]) -> Request:
         return openai_chat.parse(body, default_model=default_model)
 
     def body_key(self, body: bytes) -> str | None:
@@ -132,7 +134,7 @@ class ChatFront:
 class CompletionsFront(ChatFront):
     """``POST /v1/completions``: the older text completions, same envelope, same keep-alives."""
 
-    def parse(self, body: bytes, headers: Headers, *, default_model: str) -> Request:
+    def parse(self, body: bytes, headers: Headers, *, default_model: Callable[[], str]) -> Request:
         return openai_completions.parse(body, default_model=default_model)
 
     def left_out(self, request: Request) -> Sequence[str]:
@@ -156,13 +158,15 @@ class MessagesFront(ChatFront):
     """``POST /v1/messages``: its version and betas stand in headers, and a stream begins with its
     message before a ping may keep it alive."""
 
-    def parse(self, body: bytes, headers: Headers, *, default_model: str) -> Request:
+    def parse(self, body: bytes, headers: Headers, *, default_model: Callable[[], str]) -> Request:
         version, betas = versions(headers)
         return anthropic_messages.parse(
             body, default_model=default_model, version=version, betas=betas
         )
 
-    def parse_count(self, body: bytes, headers: Headers, *, default_model: str) -> Request:
+    def parse_count(
+        self, body: bytes, headers: Headers, *, default_model: Callable[[], str]
+    ) -> Request:
         """The request whose prompt is to be counted: max_tokens may be left out."""
         version, betas = versions(headers)
         return anthropic_messages.parse_count(

@@ -130,7 +130,7 @@ class Inference:
                 await answer_kept(recording, kept)
                 return
         request = self._front.parse(
-            body, scope["headers"], default_model=self._relay.default_model(caller)
+            body, scope["headers"], default_model=partial(self._relay.default_model, caller)
         )
         task = asyncio.current_task()
         assert task is not None
@@ -292,9 +292,9 @@ class Inference:
 
     def _left_out(self, answer: Answer) -> Headers:
         """Once it is open: the fields of the request that its provider has no word for."""
-        names = () if answer.native else self._front.left_out(answer.request)
-        if answer.left_out:
-            names = sorted({*names, *answer.left_out})
+        if answer.native:
+            return []
+        names = sorted({*self._front.left_out(answer.request), *answer.left_out})
         return [(b"x-tokenhouse-left-out", ", ".join(names).encode())] if names else []
 
     def _name(self, answer: Answer) -> Name:

@@ -136,31 +136,27 @@ def clamp(usage: Usage, model: Model, *, n: int = 1) -> Usage:
     """Numbers from the wire, kept within what the model can hold before they are multiplied: the
     prompt within the context, the answer within ``n`` times the context, no bucket below zero."""
     context = model.context_length
-    read = _within(usage.cache_read, context)
-    write = _within(usage.cache_write, context - read)
-    fresh = _within(usage.input, context - read - write)
     answer = n * context
-    output = _within(usage.output, answer)
-    reasoning = _within(usage.reasoning, answer - output)
-    images = _within(usage.images, context)
-    clamped = (fresh, read, write, output, reasoning, images)
-    if clamped == (
-        usage.input,
-        usage.cache_read,
-        usage.cache_write,
-        usage.output,
-        usage.reasoning,
-        usage.images,
+    fresh, read, write = usage.input, usage.cache_read, usage.cache_write
+    output, reasoning, images = usage.output, usage.reasoning, usage.images
+    if (
+        min(fresh, read, write, output, reasoning, images) >= 0
+        and fresh + read + write <= context
+        and output + reasoning <= answer
+        and images <= context
     ):
         return usage
+    read = _within(read, context)
+    write = _within(write, context - read)
+    output = _within(output, answer)
     return structs.replace(
         usage,
-        input=fresh,
+        input=_within(fresh, context - read - write),
         cache_read=read,
         cache_write=write,
         output=output,
-        reasoning=reasoning,
-        images=images,
+        reasoning=_within(reasoning, answer - output),
+        images=_within(images, context),
     )
 
 

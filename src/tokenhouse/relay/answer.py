@@ -104,11 +104,9 @@ class Answer:
 
     @property
     def left_out(self) -> frozenset[str]:
-        """The fields of the request that its provider is told and has no word for."""
+        """The fields of a request in another dialect that its provider has no word for."""
         provider = self._relay.providers.get(self._provider or "")
-        if provider is None or not provider.leaves or self.native:
-            return frozenset()
-        return self.plan.request.fields & provider.leaves
+        return frozenset() if provider is None else self.plan.request.fields & provider.leaves
 
     def prompt_tokens(self) -> int:
         """The whole prompt in tokens, as well as it is known now."""
@@ -119,18 +117,20 @@ class Answer:
         live = self._relay.live.answers
         self._task = asyncio.current_task()
         # before it is admitted: whoever suspends its account must find it, however far it is
-        live[self.plan.id] = self
+        plan = self.plan
+        live[plan.id] = self
         try:
-            self.plan, self.admitted = await self._relay.admit(self.plan)
+            self.plan, self.admitted = await self._relay.admit(plan)
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
                 # Queued behind the admission, so it releases whatever that one will have held.
                 self._queue_close(self._make_receipt("cancelled", NO_USAGE, 0), 0)
-            live.pop(self.plan.id, None)
+            live.pop(plan.id, None)
             self._is_over()
             raise
         self._queued = self._relay.clock.monotonic()
-        self.meter = self._new_meter()
+        if self.plan is not plan:  # its max_tokens was lowered, or its prompt counted
+            self.meter = self._new_meter()
         return self
 
     async def open(self) -> None:

@@ -120,7 +120,20 @@ class Meter:
         return self._deltas > self._deltas_max
 
     def _see_rare(self, event: Event) -> bool:
-        match event:
+        match event:  # the three that every whole answer is made of come first
+            case Opened():
+                self.accepted = True
+                if event.prompt_tokens is not None:
+                    self._opened = event
+                if event.upstream_id is not None:
+                    self.upstream_id = event.upstream_id
+                return False
+            case Whole():
+                self._delta(event.text, None)
+                self.finish_reason = event.finish_reason
+            case Finished():
+                self._reported = event.usage
+                self.finished = True
             case CallDelta():
                 self._delta(event.arguments, event.tokens)
             case CallStarted():
@@ -129,19 +142,6 @@ class Meter:
                 self._delta(event.text, None)
             case ChoiceEnded():
                 self.finish_reason = event.reason
-            case Whole():
-                self._delta(event.text, None)
-                self.finish_reason = event.finish_reason
-            case Opened():
-                self.accepted = True
-                if event.prompt_tokens is not None:
-                    self._opened = event
-                if event.upstream_id is not None:
-                    self.upstream_id = event.upstream_id
-                return False
-            case Finished():
-                self._reported = event.usage
-                self.finished = True
             case TextDelta() | Passed() | RedactedThought() | UsageSoFar():
                 pass  # what is sealed can't be counted: the provider's report has it
         return True

@@ -11,7 +11,7 @@ from tokenhouse import ids
 from tokenhouse.access import Caller, Limits
 from tokenhouse.catalogue import Ceiling, Offer, Route
 from tokenhouse.catalogue import Plan as AccountPlan
-from tokenhouse.chat import Request
+from tokenhouse.chat import Dialect, Request
 from tokenhouse.ledger import GrantDue
 from tokenhouse.relay.idempotency import KeyAsked
 from tokenhouse.relay.meter import TokenCounter
@@ -30,6 +30,7 @@ class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     was asked."""
 
     id: str
+    answer_id: str
     caller: Caller
     request: Request
     offer: Offer
@@ -46,10 +47,10 @@ class Plan(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     lowered: bool = False
     idempotency: KeyAsked | None = None
 
-    @property
-    def answer_id(self) -> str:
-        """The id under which the answer goes out, in its client's dialect."""
-        return ids.answer_id(_PREFIXES[self.request.dialect], self.id)
+
+def answer_id(request_id: str, dialect: Dialect) -> str:
+    """The id under which an answer goes out, in its client's dialect."""
+    return ids.answer_id(_PREFIXES[dialect], request_id)
 
 
 class Months:

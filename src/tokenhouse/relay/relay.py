@@ -29,7 +29,7 @@ from tokenhouse.relay.fit import Counted, check_context, check_max_tokens, may_e
 from tokenhouse.relay.idempotency import Keep, Kept, Recording
 from tokenhouse.relay.live import Live
 from tokenhouse.relay.meter import TokenCounter
-from tokenhouse.relay.plan import Months, Plan
+from tokenhouse.relay.plan import Months, Plan, answer_id
 from tokenhouse.relay.port import Admission, Admitted, Book, Closed, Reason, Refused
 from tokenhouse.relay.prompt import prompt_text
 from tokenhouse.relay.receipt import Receipt
@@ -219,6 +219,7 @@ class Relay:
         tokenizer = offer.model.tokenizer
         return Plan(
             id=request_id,
+            answer_id=answer_id(request_id, request.dialect),
             caller=caller,
             request=request,
             offer=offer,

@@ -97,6 +97,8 @@ class Answer:
                 message = "the answer's body is larger than body_bytes_max"
                 raise TooBig(message, limit="body_bytes_max", may_have_run=True)
             pieces.append(piece)
+            if self._inflater is None and self._incoming.done and not self._incoming.chunks:
+                break
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def aclose(self) -> None:

@@ -19,6 +19,9 @@ T = TypeVar("T")
 RawFields = dict[str, msgspec.Raw]
 """A JSON object's top level: names → values as they stand."""
 
+DefaultModel = Callable[[], str]
+"""Gives the model of a request that names none; "" where there is none. Only then is it asked."""
+
 NULL: Final = b"null"
 
 _WORDS: Final = {
@@ -68,6 +71,11 @@ def decode(
         half = _HALF_PAIR.search(body)
         told = str(error) if half is None else f"{half[0].decode()} is half of a character"
         raise _invalid_json(told) from None
+
+
+def no_default() -> str:
+    """No model answers a request that names none."""
+    return ""
 
 
 def raw_fields(body: bytes) -> RawFields:

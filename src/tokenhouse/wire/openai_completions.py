@@ -25,7 +25,7 @@ from tokenhouse.chat import (
     Usage,
 )
 from tokenhouse.errors import CallerError, TokenhouseError
-from tokenhouse.wire.body import decode, invalid, missing, raw_fields
+from tokenhouse.wire.body import DefaultModel, decode, invalid, missing, no_default, raw_fields
 from tokenhouse.wire.errors import error_body
 from tokenhouse.wire.left_out import named
 from tokenhouse.wire.openai_sampling import sampling_of
@@ -97,7 +97,7 @@ def left_out(request: Request) -> tuple[str, ...]:
     return named(left) if left else ()
 
 
-def parse(body: bytes, *, default_model: str = "") -> Request:
+def parse(body: bytes, *, default_model: DefaultModel = no_default) -> Request:
     """The request that ``body`` asks. CallerError 400 naming the field, for anything wrong with it."""
     fields = frozenset(raw_fields(body))
     shape = decode(_DECODER, body)
@@ -111,7 +111,7 @@ def parse(body: bytes, *, default_model: str = "") -> Request:
         raise _unsupported("suffix")
     if shape.logit_bias and not all(name.isascii() and name.isdigit() for name in shape.logit_bias):
         raise invalid("logit_bias", "The names in 'logit_bias' must be token ids, like \"1234\".")
-    model = shape.model or shape.model_id or default_model
+    model = shape.model or shape.model_id or default_model()
     if not model:
         raise missing("model")
     stream = shape.stream if shape.stream is not None else shape.streaming

@@ -14,7 +14,7 @@ from tokenhouse.wire.anthropic_messages.conversation import conversation_of
 from tokenhouse.wire.anthropic_messages.options import check_options
 from tokenhouse.wire.anthropic_messages.shapes import MessagesBody
 from tokenhouse.wire.anthropic_messages.wording import missing, validation_error
-from tokenhouse.wire.body import RawFields, decode, raw_fields
+from tokenhouse.wire.body import DefaultModel, RawFields, decode, no_default, raw_fields
 
 MAX_TOKENS_MOST: Final = 2**31 - 1
 """Larger wishes are this one; no model writes as much."""
@@ -47,7 +47,7 @@ class MessagesRequest(Request, frozen=True, kw_only=True):
 def parse(
     body: bytes,
     *,
-    default_model: str = "",
+    default_model: DefaultModel = no_default,
     version: str | None = None,
     betas: Sequence[str] = (),
 ) -> MessagesRequest:
@@ -66,7 +66,7 @@ def parse(
 def parse_count(
     body: bytes,
     *,
-    default_model: str = "",
+    default_model: DefaultModel = no_default,
     version: str | None = None,
     betas: Sequence[str] = (),
 ) -> MessagesRequest:
@@ -79,15 +79,22 @@ def parsed_of(request: Request) -> Parsed:
     """The decoded body of a request of this dialect."""
     if isinstance(request, MessagesRequest):
         return request.parsed
-    return parse_count(request.body, default_model=request.model, betas=request.betas).parsed
+    return parse_count(
+        request.body, default_model=lambda: request.model, betas=request.betas
+    ).parsed
 
 
 def _request(
-    body: bytes, default_model: str, version: str | None, betas: Sequence[str], *, counted: bool
+    body: bytes,
+    default_model: DefaultModel,
+    version: str | None,
+    betas: Sequence[str],
+    *,
+    counted: bool,
 ) -> MessagesRequest:
     raw = raw_fields(body)
     shape = decode(_DECODER, body, validation_error)
-    model = shape.model or shape.model_id or default_model
+    model = shape.model or shape.model_id or default_model()
     if not model:
         raise missing("model")
     if counted:

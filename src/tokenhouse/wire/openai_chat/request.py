@@ -8,7 +8,7 @@ import msgspec
 
 from tokenhouse.chat import Conversation, Request, Sizes
 from tokenhouse.wire import growth
-from tokenhouse.wire.body import RawFields, decode, missing, raw_fields
+from tokenhouse.wire.body import DefaultModel, RawFields, decode, missing, no_default, raw_fields
 from tokenhouse.wire.openai_chat.checks import Facts, check
 from tokenhouse.wire.openai_chat.conversation import conversation_of
 from tokenhouse.wire.openai_chat.shapes import ChatBody
@@ -42,12 +42,12 @@ class ChatRequest(Request, frozen=True, kw_only=True):
     parsed: Parsed
 
 
-def parse(body: bytes, *, default_model: str = "") -> ChatRequest:
+def parse(body: bytes, *, default_model: DefaultModel = no_default) -> ChatRequest:
     """The request that ``body`` asks. CallerError 400 naming the field, for anything wrong with it."""
     raw = raw_fields(body)
     shape = decode(_DECODER, body)
     facts = check(shape)
-    model = shape.model or shape.model_id or default_model
+    model = shape.model or shape.model_id or default_model()
     if not model:
         raise missing("model")
     schema_bytes = 0
@@ -86,7 +86,7 @@ def parsed_of(request: Request) -> Parsed:
     return (
         request.parsed
         if isinstance(request, ChatRequest)
-        else parse(request.body, default_model=request.model).parsed
+        else parse(request.body, default_model=lambda: request.model).parsed
     )
 
 
