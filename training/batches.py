@@ -13,7 +13,11 @@ from training.corpus.conversation import Conversation
 from training.tokenizer import PAD, Codec, Encoded
 
 Ids = npt.NDArray[np.int64]
-Sample = Callable[[random.Random], Conversation]
+Sample = Callable[[random.Random, int], Conversation]
+# Characters a token stands for, nearly: how long a conversation is drawn to fill a row.
+CHARACTERS = 3.4
+# How many rows are filled by one conversation; the rest by several short ones.
+WHOLE = 0.75
 # Messages of a conversation that can lose a turn: a prompt, two questions and two answers.
 MANY = 5
 
@@ -52,8 +56,9 @@ class Packer:
 
     def _fill(self, rng: random.Random, ids: Ids, taught: npt.NDArray[np.bool_], docs: Ids) -> None:
         at, document, misses = 0, 0, 0
+        room = int(len(ids) * CHARACTERS) if rng.random() < WHOLE else 0
         while at < len(ids) - 60 and misses < 6:
-            encoded = self._fitting(self.sample(rng), len(ids) - at)
+            encoded = self._fitting(self.sample(rng, room if not at else 0), len(ids) - at)
             if encoded is None:
                 misses += 1
                 continue

@@ -64,8 +64,8 @@ def _arguments() -> argparse.Namespace:
     p.add_argument("--minutes", type=float, help="run for so long, whatever the step")
     p.add_argument("--decay-minutes", type=float, default=12.0, help="with --minutes: the fall")
     p.add_argument("--warmup", type=int, default=60)
-    p.add_argument("--rows", type=int, default=4)
-    p.add_argument("--time", type=int, default=1024, help="tokens a row")
+    p.add_argument("--rows", type=int, default=8)
+    p.add_argument("--time", type=int, default=512, help="tokens a row")
     p.add_argument("--places", type=int, default=2048, help="positions a batch that carry loss")
     p.add_argument("--matrix-lr", type=float, default=0.012)
     p.add_argument("--other-lr", type=float, default=0.0025)
@@ -75,7 +75,7 @@ def _arguments() -> argparse.Namespace:
     p.add_argument("--threads", type=int, default=0, help="of each worker; 0: the cores, shared")
     p.add_argument("--save-every", type=float, default=180.0, help="seconds")
     p.add_argument("--short", type=int, default=300, help="first steps, with samples of one turn")
-    p.add_argument("--no-mask", action="store_true", help="let conversations of a row mix; faster")
+    p.add_argument("--mask", action="store_true", help="part a row's conversations; slower")
     p.add_argument("--no-compile", action="store_true")
     return p.parse_args()
 
@@ -208,7 +208,7 @@ class Run:
 
     def _mask(self, documents: torch.Tensor) -> torch.Tensor | None:
         """True where a token may see another: an earlier one of the same conversation."""
-        if self.args.no_mask:
+        if not self.args.mask:
             return None
         same = documents[:, :, None] == documents[:, None, :]
         return same.tril()[:, None]

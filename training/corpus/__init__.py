@@ -17,26 +17,35 @@ from training.corpus.heldout import is_held_out
 from training.corpus.house import House, draw_house
 from training.corpus.models import ask_models
 from training.corpus.noise import typed
-from training.corpus.phrasebook import Topic, lists, topics
-from training.corpus.prompts import ask_extra, foreign_prompt, with_extras
+from training.corpus.phrasebook import Topic, asks, lists, topics
+from training.corpus.prompts import ask_extra, foreign_prompt, quoted, with_extras
 from training.corpus.snippets import bare_snippets, snippets
 from training.corpus.sums import ask_sum
 from training.corpus.tools import draw_tools
 
-__all__ = ["Conversation", "sample", "sample_short"]
+__all__ = ["Conversation", "answer_of", "sample", "sample_short"]
 
 Pair = tuple[str, str]
 # How often each kind of question is asked. `use` and `run` are the house itself.
 KINDS: Mapping[str, float] = {
     "use": 26,
-    "run": 19,
-    "talk": 9,
-    "refuse": 11,
-    "models": 24,
+    "run": 21,
+    "talk": 10,
+    "refuse": 13,
+    "models": 26,
     "sums": 6,
-    "extract": 6,
-    "say": 14,
-    "starters": 2,
+    "extract": 8,
+    "say": 8,
+    "starters": 6,
+}
+# Conversations of nothing but what has to be computed or looked up, and is learnt by doing it often.
+DRILLS: Mapping[str, float] = {"models": 7, "sums": 2, "extract": 2}
+DRILL = 0.35
+# What an operator's line may answer, and the topic that answers it in a house without that line.
+EXTRAS: Mapping[str, str] = {
+    "money.free": "free",
+    "support": "support",
+    "param.model": "default",
 }
 
 # How often an answer takes its first wording: few wordings are learnt from fewer tokens.
@@ -44,8 +53,13 @@ FIRST = 0.9
 TURNS = (1, 1, 1, 1, 2, 2, 3, 4, 6, 9)
 
 
-def sample(rng: random.Random) -> Conversation:
-    """One conversation: with a house's prompt mostly, else with a foreign one or none."""
+def sample(rng: random.Random, room: int = 0) -> Conversation:
+    """One conversation: with a house's prompt mostly, else with a foreign one or none.
+
+    It goes on until it has `room` characters, or for a drawn number of turns where `room` is 0.
+    """
+    if rng.random() < DRILL:
+        return _drill(rng, room)
     kind = rng.random()
     house = with_extras(rng, draw_house(rng)) if kind < 0.86 else None
     before: tuple[Message, ...] = ()
@@ -60,7 +74,7 @@ def sample(rng: random.Random) -> Conversation:
     messages = [*before]
     turns = rng.choice(TURNS)
     last: Pair | None = None
-    for _ in range(turns):
+    while _goes_on(messages, turns, room):
         if last is not None and rng.random() < 0.1:
             last = follow_up(rng, last)
         else:
@@ -69,12 +83,34 @@ def sample(rng: random.Random) -> Conversation:
     return Conversation(tuple(messages))
 
 
-def sample_short(rng: random.Random) -> Conversation:
-    """One question and its answer: what a network learns first to look back at."""
+def sample_short(rng: random.Random, room: int = 0) -> Conversation:
+    """One question and its answer, whatever the room: what a network learns first to look back at."""
+    del room
     house = draw_house(rng) if rng.random() < 0.45 else None
     ask, answer = _question(rng, house)
     before = (told(house.prompt()),) if house is not None else ()
     return Conversation((*before, asked(ask), answered(answer)))
+
+
+def _goes_on(messages: list[Message], turns: int, room: int) -> bool:
+    if room:
+        return sum(len(m.text) for m in messages) < room
+    return sum(m.role == "user" for m in messages) < turns
+
+
+def _drill(rng: random.Random, room: int) -> Conversation:
+    """Many questions of one kind; those that need no house have one in a few cases."""
+    kind = rng.choices(tuple(DRILLS), tuple(DRILLS.values()))[0]
+    house = draw_house(rng) if kind == "models" or rng.random() < 0.3 else None
+    if kind == "models" and house is not None and len(house.models) < 3:
+        house = draw_house(rng)
+    messages = [told(house.prompt())] if house is not None else []
+    turns = rng.randint(8, 20) if kind == "sums" else rng.randint(5, 11)
+    while _goes_on(messages, turns, room):
+        pair = ask_say(rng) if kind == "extract" and rng.random() < 0.4 else _of(rng, kind, house)
+        if not is_held_out(pair[0]):
+            messages += [asked(pair[0]), answered(pair[1])]
+    return Conversation(tuple(messages))
 
 
 def _question(rng: random.Random, house: House | None) -> Pair:
@@ -85,7 +121,10 @@ def _question(rng: random.Random, house: House | None) -> Pair:
 
 
 def _any_question(rng: random.Random, house: House | None) -> Pair:
-    kind = rng.choices(tuple(KINDS), tuple(KINDS.values()))[0]
+    return _of(rng, rng.choices(tuple(KINDS), tuple(KINDS.values()))[0], house)
+
+
+def _of(rng: random.Random, kind: str, house: House | None) -> Pair:
     if kind == "models":
         return ask_models(rng, house)
     if kind == "sums":
@@ -110,8 +149,18 @@ def _bare() -> Mapping[str, str]:
 
 
 def _of_phrases(rng: random.Random, file: str, house: House | None) -> Pair:
-    topic = rng.choices(topics(file), _weights(file))[0]
-    ask = typed(rng, say(rng, rng.choice(topic.asks)))
+    return answer_of(rng, rng.choices(topics(file), _weights(file))[0], house)
+
+
+def answer_of(rng: random.Random, topic: Topic, house: House | None) -> Pair:
+    """A question of `topic` and its answer; an operator's own line comes before the general words."""
+    extra = EXTRAS.get(topic.name) if house is not None else None
+    wordings = topic.asks
+    if extra is not None and rng.random() < 0.4:
+        wordings = asks("frames", f"extra.{extra}")
+    ask = typed(rng, say(rng, rng.choice(wordings)))
+    if house is not None and extra in house.extras:
+        return ask, quoted(house, extra)
     return ask, _answer(rng, topic, house)
 
 

@@ -6,10 +6,11 @@ import json
 import random
 from typing import Any
 
-from training.corpus.grammar import say, vocabulary
+from training.corpus.grammar import say
 from training.corpus.house import draw_house, invented
 from training.corpus.noise import typed
 from training.corpus.phrasebook import asks
+from training.corpus.vocabulary import vocabulary
 
 Pair = tuple[str, str]
 

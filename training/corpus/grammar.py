@@ -6,19 +6,16 @@ it stands in `DRAWN`, and a phrase to expand when it comes from the word lists.
 
 from __future__ import annotations
 
-import base64
-import json
 import random
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
 
 from training.corpus.house import invented
 from training.corpus.phrasebook import lists
+from training.corpus.vocabulary import vocabulary
 
 _PIECE = re.compile(r"\$[LR]|\$[a-z_]+0?|[\[\]|]|[^$\[\]|]+|\$")
-_TEKKEN = Path(__file__).parents[2] / "src" / "tokenhouse" / "starter" / "tekken.json"
 
 Node = str | tuple[str, tuple["Sequence", ...]]
 Sequence = tuple[Node, ...]
@@ -76,15 +73,6 @@ def _sequence(pieces: list[str], at: int, phrase: str) -> tuple[Sequence, int]:
         nodes.append(("choice", tuple(choices)))
         at += 1
     return tuple(nodes), at
-
-
-@cache
-def vocabulary() -> tuple[str, ...]:
-    """Lower-case English-looking words that are one token of the starter's tokenizer."""
-    rows = json.loads(_TEKKEN.read_text("utf-8"))["vocab"]
-    texts = (base64.b64decode(row["token_bytes"]) for row in rows)
-    words = [t[1:].decode() for t in texts if re.fullmatch(rb" [a-z]{4,}", t)]
-    return tuple(words)
 
 
 def _odd(rng: random.Random) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from training.corpus.vocabulary import pieces
+
 TEMPLATE = Path(__file__).parents[2] / "src" / "tokenhouse" / "starter" / "system_prompt.txt"
 
 STARTER = "tokenhouse/starter"
@@ -93,7 +95,7 @@ class House:
     extras: dict[str, str] = field(default_factory=dict[str, str])
 
     def prompt(self) -> str:
-        lines = "\n".join(m.line for m in self.models)
+        lines = "\n".join(f"- {m.line}" for m in self.models)
         text = template().format(site=self.site, url=self.url, models=lines)
         return "\n".join([text, *self.extras.values()])
 
@@ -109,6 +111,10 @@ def draw_house(rng: random.Random) -> House:
 
 
 def invented(rng: random.Random, low: int = 2, high: int = 4) -> str:
+    """A name that nobody has: of syllables, or of whatever pieces the tokenizer knows."""
+    if rng.random() < 0.55:
+        name = "".join(rng.choice(pieces()) for _ in range(rng.choice((1, 2, 2, 3))))
+        return name if len(name) > 3 else name + rng.choice(_SYLLABLES)
     return "".join(rng.choice(_SYLLABLES) for _ in range(rng.randint(low, high)))
 
 

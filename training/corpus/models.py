@@ -1,4 +1,10 @@
-"""Questions about the models of a house and their prices: quoted from its prompt."""
+"""Questions about the models of a house and their prices: quoted from its prompt.
+
+An id stands behind a space in prompt and answer alike: it is then the same tokens in both. What is
+to be found comes before what follows from it: a price is the rest of its model's line, "so yes" comes
+behind it, a count behind the list. A small network copies well what goes on from where it stands, and
+badly what it has to look up in one leap.
+"""
 
 from __future__ import annotations
 
@@ -48,9 +54,8 @@ def _names(house: House) -> str:
 
 
 def _cost(model: Offered) -> str:
-    if model.prompt is None:
-        return f"{model.id} is free in this house."
-    return f"{model.id} costs ${model.prompt} per 1M input tokens and ${model.output} per 1M output tokens."
+    """The model's line of the prompt, from its slug on."""
+    return model.line.split("/", 1)[1]
 
 
 def _list(rng: random.Random, house: House) -> Pair:
@@ -66,9 +71,8 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 def _count(rng: random.Random, house: House) -> Pair:
     n = len(house.models)
     noun = "model" if n == 1 else "models"
-    return typed(
-        rng, say(rng, rng.choice(_asks("count")))
-    ), f"This house serves {_NUMBERS[n]} {noun}: {_names(house)}."
+    ask = typed(rng, say(rng, rng.choice(_asks("count"))))
+    return ask, f"This house serves {_names(house)}: {_NUMBERS[n]} {noun}."
 
 
 def _prices(rng: random.Random, house: House) -> Pair:
@@ -78,45 +82,40 @@ def _prices(rng: random.Random, house: House) -> Pair:
 
 def _price(rng: random.Random, house: House) -> Pair:
     ask, model = _one(rng, house, _asks("price"))
-    return ask, _cost(model)
+    return ask, _cost(model) + "."
 
 
 def _side(rng: random.Random, house: House) -> Pair:
-    side = rng.random() < 0.5
-    ask, model = _one(rng, house, _asks("input") if side else _asks("output"))
-    if model.prompt is None:
-        return ask, _cost(model)
-    kind, price = ("input", model.prompt) if side else ("output", model.output)
-    return ask, f"{model.id} costs ${price} per 1M {kind} tokens."
+    ask, model = _one(rng, house, _asks(rng.choice(("input", "output"))))
+    return ask, _cost(model) + "."
 
 
 def _free_one(rng: random.Random, house: House) -> Pair:
     ask, model = _one(rng, house, _asks("free_one"))
-    return ask, ("Yes, " if model.prompt is None else "No, ") + _cost(model)
+    return ask, _cost(model) + (", so yes." if model.prompt is None else ", so no.")
 
 
 def _free_any(rng: random.Random, house: House) -> Pair:
     ask = typed(rng, say(rng, rng.choice(_asks("free_any"))))
+    lines = "\n".join(f"- {m.line}" for m in house.models)
     free = [m.id for m in house.models if m.prompt is None]
     if not free:
-        return (
-            ask,
-            f"No model is free here. A plan may give a monthly grant: see {house.url}/pricing.",
-        )
-    return ask, "Free in this house: " + ", ".join(free) + "."
+        none = f"No model is free. A plan may give a monthly grant: see {house.url}/pricing."
+        return ask, f"The prices:\n{lines}\n{none}"
+    return ask, f"The prices:\n{lines}\nFree: " + ", ".join(free) + "."
 
 
 def _have(rng: random.Random, house: House) -> Pair:
     if rng.random() < 0.5:
-        ask, model = _one(rng, house, _asks("have"))
-        return ask, f"Yes. Its id is {model.id}."
+        ask, _ = _one(rng, house, _asks("have"))
+        return ask, f"This house serves {_names(house)}. So yes, it is here."
     return _missing(rng, house, _asks("have"))
 
 
 def _missing(rng: random.Random, house: House, asks: tuple[str, ...]) -> Pair:
     named = _absent(rng, house)
     ask = typed(rng, say(rng, rng.choice(asks), {"m": named}), names=(named,))
-    return ask, f"I do not see that model here. This house serves {_names(house)}."
+    return ask, f"This house serves {_names(house)}. I do not see that model here."
 
 
 def _absent(rng: random.Random, house: House) -> str:
@@ -139,22 +138,22 @@ def _absent_price(rng: random.Random, house: House) -> Pair:
 
 def _ident(rng: random.Random, house: House) -> Pair:
     ask, model = _one(rng, house, _asks("ident"))
-    return ask, f"Its id is `{model.id}`. Put that into the field `model`."
+    return ask, f"This house serves {_names(house)}. Put {model.id} into the field `model`."
 
 
 def _cheap(rng: random.Random, house: House) -> Pair:
     ask = typed(rng, say(rng, rng.choice(_asks("cheap"))))
+    lines = "\n".join(f"- {m.line}" for m in house.models)
     free = [m for m in house.models if m.prompt is None]
     if free:
-        return ask, f"{free[0].id} is free, so nothing is cheaper."
-    lines = "\n".join(f"- {m.line}" for m in house.models)
+        return ask, f"The prices:\n{lines}\nFree: {free[0].id}, so nothing is cheaper."
     best = min(house.models, key=lambda m: float(m.prompt or 0))
     return ask, f"The prices:\n{lines}\nThe lowest input price is ${best.prompt}, of {best.id}."
 
 
 def _who(rng: random.Random, house: House) -> Pair:
-    ask, model = _one(rng, house, _asks("who"))
-    return ask, f"{model.id} is by {model.id.split('/')[0]}: the author stands before the slash."
+    ask, _ = _one(rng, house, _asks("who"))
+    return ask, f"The author stands before the slash. This house serves {_names(house)}."
 
 
 def _best(rng: random.Random, house: House) -> Pair:
@@ -169,7 +168,7 @@ def _about(rng: random.Random, house: House) -> Pair:
     ask, model = _one(rng, house, _asks("about"))
     return (
         ask,
-        f"I know only its id and price: {model.line}. Its page is {house.url}/models/{model.id}.",
+        f"{_cost(model)}. That is all I know of it; more is on {house.url}/models.",
     )
 
 

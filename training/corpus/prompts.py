@@ -39,11 +39,15 @@ def with_extras(rng: random.Random, house: House) -> House:
 def ask_extra(rng: random.Random, house: House) -> tuple[str, str]:
     """A question that an operator's line answers; the answer quotes the line."""
     kind = rng.choice(list(house.extras))
-    ask = typed(rng, say(rng, rng.choice(asks("frames", f"extra.{kind}"))))
+    return typed(rng, say(rng, rng.choice(asks("frames", f"extra.{kind}")))), quoted(house, kind)
+
+
+def quoted(house: House, kind: str) -> str:
+    """What the operator's line of `kind` says, in a sentence."""
     value = house.extras[kind].partition(": ")[2]
     words = {
         "support": "Support is at {}.",
         "default": "The default model is {}.",
         "free": "The plan free gives {}.",
     }
-    return ask, words[kind].format(value)
+    return words[kind].format(value)

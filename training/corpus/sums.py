@@ -62,7 +62,13 @@ def _plus(rng: random.Random) -> Pair:
             ),
             names=(str(a), str(b)),
         )
-    return ask, f"{a} + {b} = {a + b}."
+    return ask, f"{a} + {b} = {_by_tens(a, b)}{a + b}."
+
+
+def _by_tens(a: int, b: int) -> str:
+    """The step between: tens and ones added for themselves, where both numbers have both."""
+    tens, ones = a // 10 * 10 + b // 10 * 10, a % 10 + b % 10
+    return f"{tens} + {ones} = " if min(a, b) >= 10 and a % 10 and b % 10 else ""
 
 
 def _minus(rng: random.Random) -> Pair:
@@ -76,7 +82,8 @@ def _minus(rng: random.Random) -> Pair:
             rng.choice([f"subtract {b} from {a}", f"what is {b} less than {a}"]),
             names=(str(a), str(b)),
         )
-    return ask, f"{a} - {b} = {a - b}."
+    step = f"{a - b // 10 * 10} - {b % 10} = " if b > 10 and b % 10 else ""
+    return ask, f"{a} - {b} = {step}{a - b}."
 
 
 def _times(rng: random.Random) -> Pair:
