@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from training.corpus.conversation import Conversation, Message, answered, asked, told
@@ -18,7 +18,7 @@ from training.corpus.house import House, draw_house
 from training.corpus.models import ask_models
 from training.corpus.noise import typed
 from training.corpus.phrasebook import Topic, asks, lists, topics
-from training.corpus.prompts import ask_extra, foreign_prompt, quoted, with_extras
+from training.corpus.prompts import foreign_prompt, quoted, with_extras
 from training.corpus.snippets import bare_snippets, snippets
 from training.corpus.sums import ask_sum
 from training.corpus.tools import draw_tools
@@ -31,7 +31,7 @@ KINDS: Mapping[str, float] = {
     "use": 26,
     "run": 21,
     "talk": 10,
-    "refuse": 13,
+    "refuse": 24,
     "models": 26,
     "sums": 6,
     "extract": 8,
@@ -41,6 +41,8 @@ KINDS: Mapping[str, float] = {
 # Conversations of nothing but what has to be computed or looked up, and is learnt by doing it often.
 DRILLS: Mapping[str, float] = {"models": 7, "sums": 2, "extract": 2}
 DRILL = 0.35
+# Among them, what only looks like one of them: a sum that is too long, the price of gold.
+BEYOND = 0.12
 # What an operator's line may answer, and the topic that answers it in a house without that line.
 EXTRAS: Mapping[str, str] = {
     "money.free": "free",
@@ -107,7 +109,8 @@ def _drill(rng: random.Random, room: int) -> Conversation:
     messages = [told(house.prompt())] if house is not None else []
     turns = rng.randint(8, 20) if kind == "sums" else rng.randint(5, 11)
     while _goes_on(messages, turns, room):
-        pair = ask_say(rng) if kind == "extract" and rng.random() < 0.4 else _of(rng, kind, house)
+        ask = "refuse" if rng.random() < BEYOND else kind
+        pair = ask_say(rng) if ask == "extract" and rng.random() < 0.4 else _of(rng, ask, house)
         if not is_held_out(pair[0]):
             messages += [asked(pair[0]), answered(pair[1])]
     return Conversation(tuple(messages))
@@ -133,8 +136,10 @@ def _of(rng: random.Random, kind: str, house: House | None) -> Pair:
         return ask_extract(rng)
     if kind == "say":
         return ask_say(rng)
-    if house is not None and house.extras and rng.random() < 0.2:
-        return ask_extra(rng, house)
+    if house is not None and rng.random() < 0.07:
+        name = rng.choice(tuple(EXTRAS))
+        topic = next(topic for topic in topics("run") if topic.name == name)
+        return answer_of(rng, topic, house, asks("frames", f"extra.{EXTRAS[name]}"))
     return _of_phrases(rng, kind, house)
 
 
@@ -152,13 +157,13 @@ def _of_phrases(rng: random.Random, file: str, house: House | None) -> Pair:
     return answer_of(rng, rng.choices(topics(file), _weights(file))[0], house)
 
 
-def answer_of(rng: random.Random, topic: Topic, house: House | None) -> Pair:
-    """A question of `topic` and its answer; an operator's own line comes before the general words."""
+def answer_of(
+    rng: random.Random, topic: Topic, house: House | None, wordings: Sequence[str] = ()
+) -> Pair:
+    """A question of `topic`, or one of `wordings`, and its answer; an operator's own line comes before
+    the general words."""
     extra = EXTRAS.get(topic.name) if house is not None else None
-    wordings = topic.asks
-    if extra is not None and rng.random() < 0.4:
-        wordings = asks("frames", f"extra.{extra}")
-    ask = typed(rng, say(rng, rng.choice(wordings)))
+    ask = typed(rng, say(rng, rng.choice(wordings or topic.asks)))
     if house is not None and extra in house.extras:
         return ask, quoted(house, extra)
     return ask, _answer(rng, topic, house)

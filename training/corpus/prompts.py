@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from training.corpus.grammar import say
 from training.corpus.house import House, invented
-from training.corpus.noise import typed
 from training.corpus.phrasebook import asks
 
 
@@ -34,12 +33,6 @@ def with_extras(rng: random.Random, house: House) -> House:
         )
         lines["free"] = f"Plan free: ${grant} a month, {rate} requests per minute, {same} at once"
     return replace(house, extras=lines)
-
-
-def ask_extra(rng: random.Random, house: House) -> tuple[str, str]:
-    """A question that an operator's line answers; the answer quotes the line."""
-    kind = rng.choice(list(house.extras))
-    return typed(rng, say(rng, rng.choice(asks("frames", f"extra.{kind}")))), quoted(house, kind)
 
 
 def quoted(house: House, kind: str) -> str:
