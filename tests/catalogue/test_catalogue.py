@@ -297,9 +297,9 @@ def test_the_default_system_prompt_quotes_the_house(tmp_path: Path) -> None:
     offer = catalogue.offer(STARTER)
     assert offer.system_prompt == (
         "Guide of {url} & Co at http://127.0.0.1:8080; {not} a word.\n"
-        "a/free: free\n"
-        f"{MISTRAL}: $0.35 in, $0.56 out per 1M tokens\n"
-        f"{STARTER}: $0.35 in, $0.56 out per 1M tokens"
+        "- a/free: free\n"
+        f"- {MISTRAL}: $0.35 in, $0.56 out per 1M tokens\n"
+        f"- {STARTER}: $0.35 in, $0.56 out per 1M tokens"
     )
     assert offer.system_prompt is not None
     assert offer.system_tokens == 16 + len(offer.system_prompt)
@@ -315,7 +315,7 @@ def test_a_long_catalogue_does_not_fill_the_prompt(tmp_path: Path) -> None:
     rows = "".join(FREE.replace("a/free", f"a/m{number}") for number in range(200))
     prompt = build(tmp_path, rows).offer(STARTER).system_prompt
     assert prompt is not None
-    assert prompt.splitlines()[-1] == "and 162 more on http://127.0.0.1:8080/models"
+    assert prompt.splitlines()[-1] == "- and 162 more on http://127.0.0.1:8080/models"
     assert len(prompt) < 2000
 
 

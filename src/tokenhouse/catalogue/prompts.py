@@ -14,10 +14,14 @@ LINES_MAX: Final = 40
 
 def fill(template: str, *, site: str, url: str, models: Iterable[Model]) -> str:
     """Put ``site``, ``url`` and a line per model that has a price into {site}, {url}, {models}. Other
-    braces stay; what is put in is not looked at again."""
-    lines = [price_line(m.id, m.price) for m in models if m.price is not None]
+    braces stay; what is put in is not looked at again.
+
+    A line begins with a dash: an id is then behind a space, the same tokens as in a sentence, which
+    a small model copies with fewer slips.
+    """
+    lines = [f"- {price_line(m.id, m.price)}" for m in models if m.price is not None]
     if len(lines) > LINES_MAX:
-        lines[LINES_MAX:] = [f"and {len(lines) - LINES_MAX} more on {url}/models"]
+        lines[LINES_MAX:] = [f"- and {len(lines) - LINES_MAX} more on {url}/models"]
     values = {"site": site, "url": url, "models": "\n".join(lines)}
     pieces: list[str] = []
     rest = template
