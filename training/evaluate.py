@@ -28,11 +28,16 @@ DECLINES = re.compile(
     r"|do not understand|did not understand",
     re.IGNORECASE,
 )
+# A model's id where an answer gives one to be used: in code, between backticks, behind `pull`.
+NAMED = re.compile(
+    r"""["']?model["']?\s*(?:=>|=|:)\s*["']([^"']+)["']|`([\w.-]+/[\w.-]+)`|pull ([\w. -]+/[\w.-]+)`"""
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`want` must all be found in a right answer and `avoid` not; `declines` asks for a refusal."""
+    """`want` must all be found in a right answer and `avoid` not; `declines` asks for a refusal. An
+    answer that gives a model's id to be used which its house does not have is never right."""
 
     ask: str
     house: House
@@ -43,8 +48,13 @@ class Question:
     def right(self, text: str) -> bool:
         if self.declines:
             return bool(DECLINES.search(text))
+        if any("".join(groups) not in self._ids() for groups in NAMED.findall(text)):
+            return False
         found = [re.search(p, text, re.IGNORECASE) for p in self.want]
         return all(found) and not any(re.search(p, text, re.IGNORECASE) for p in self.avoid)
+
+    def _ids(self) -> set[str]:
+        return {model.id for model in self.house.models}
 
 
 @dataclass(slots=True)

@@ -113,3 +113,14 @@ def test_names_are_made_of_every_piece_that_the_tokenizer_has() -> None:
 def test_an_answer_repeats_no_sentence() -> None:
     for conversation in _drawn(31, 150):
         assert not any(repeats(m.text) for m in conversation.messages if m.taught)
+
+
+def test_an_answer_that_gives_a_model_the_house_has_not_is_not_right() -> None:
+    question = next(q for q in questions("newcomer") if "Python to call this" in q.ask)
+    code = 'from openai import OpenAI\nclient = OpenAI(base_url="{}/v1")\nmodel="{}"'
+    url, known = question.house.url, question.house.models[0].id
+    assert question.right(code.format(url, known))
+    assert not question.right(code.format(url, f"h {known}"))
+    assert not question.right(code.format(url, known) + "\n`humph/boreal-8b`")
+    assert question.right(code.format(url, known) + f"\n`tokenhouse pull {known}`")
+    assert not question.right(code.format(url, known) + "\n`tokenhouse pull h/boreal-8b`")
