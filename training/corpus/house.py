@@ -94,9 +94,13 @@ class House:
     models: tuple[Offered, ...]
     extras: dict[str, str] = field(default_factory=dict[str, str])
 
+    @property
+    def lines(self) -> str:
+        """A line a model, as the prompt lists them."""
+        return "\n".join(f"- {m.line}" for m in self.models)
+
     def prompt(self) -> str:
-        lines = "\n".join(f"- {m.line}" for m in self.models)
-        text = template().format(site=self.site, url=self.url, models=lines)
+        text = template().format(site=self.site, url=self.url, models=self.lines)
         return "\n".join([text, *self.extras.values()])
 
 

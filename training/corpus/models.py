@@ -76,18 +76,16 @@ def _count(rng: random.Random, house: House) -> Pair:
 
 
 def _prices(rng: random.Random, house: House) -> Pair:
-    lines = "\n".join(f"- {m.line}" for m in house.models)
-    return typed(rng, say(rng, rng.choice(_asks("prices")))), f"The prices in USD:\n{lines}"
+    return typed(rng, say(rng, rng.choice(_asks("prices")))), f"The prices in USD:\n{house.lines}"
 
 
-def _price(rng: random.Random, house: House) -> Pair:
-    ask, model = _one(rng, house, _asks("price"))
+def _price(rng: random.Random, house: House, topic: str = "price") -> Pair:
+    ask, model = _one(rng, house, _asks(topic))
     return ask, _cost(model) + "."
 
 
 def _side(rng: random.Random, house: House) -> Pair:
-    ask, model = _one(rng, house, _asks(rng.choice(("input", "output"))))
-    return ask, _cost(model) + "."
+    return _price(rng, house, rng.choice(("input", "output")))
 
 
 def _free_one(rng: random.Random, house: House) -> Pair:
@@ -97,12 +95,11 @@ def _free_one(rng: random.Random, house: House) -> Pair:
 
 def _free_any(rng: random.Random, house: House) -> Pair:
     ask = typed(rng, say(rng, rng.choice(_asks("free_any"))))
-    lines = "\n".join(f"- {m.line}" for m in house.models)
     free = [m.id for m in house.models if m.prompt is None]
     if not free:
         none = f"No model is free. A plan may give a monthly grant: see {house.url}/pricing."
-        return ask, f"The prices:\n{lines}\n{none}"
-    return ask, f"The prices:\n{lines}\nFree: " + ", ".join(free) + "."
+        return ask, f"The prices:\n{house.lines}\n{none}"
+    return ask, f"The prices:\n{house.lines}\nFree: " + ", ".join(free) + "."
 
 
 def _have(rng: random.Random, house: House) -> Pair:
@@ -143,12 +140,14 @@ def _ident(rng: random.Random, house: House) -> Pair:
 
 def _cheap(rng: random.Random, house: House) -> Pair:
     ask = typed(rng, say(rng, rng.choice(_asks("cheap"))))
-    lines = "\n".join(f"- {m.line}" for m in house.models)
     free = [m for m in house.models if m.prompt is None]
     if free:
-        return ask, f"The prices:\n{lines}\nFree: {free[0].id}, so nothing is cheaper."
+        return ask, f"The prices:\n{house.lines}\nFree: {free[0].id}, so nothing is cheaper."
     best = min(house.models, key=lambda m: float(m.prompt or 0))
-    return ask, f"The prices:\n{lines}\nThe lowest input price is ${best.prompt}, of {best.id}."
+    return (
+        ask,
+        f"The prices:\n{house.lines}\nThe lowest input price is ${best.prompt}, of {best.id}.",
+    )
 
 
 def _who(rng: random.Random, house: House) -> Pair:

@@ -25,10 +25,10 @@ _BOM: Final = b"\xef\xbb\xbf"
 class Reader:
     """Bytes → events. UpstreamError (``upstream_frame_too_large``) beyond ``limit_bytes`` an event."""
 
-    __slots__ = ("_after_cr", "_limit", "_rest", "_scanned", "_started", "between")
+    __slots__ = ("_after_cr", "_rest", "_scanned", "_started", "between", "limit")
 
     def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
-        self._limit = limit_bytes
+        self.limit = limit_bytes
         self._rest = bytearray()
         self._scanned = 0
         self._after_cr = False
@@ -41,10 +41,10 @@ class Reader:
         if self._after_cr or b"\r" in data:
             data = self._line_feeds(data)
         if self.between and data.endswith(b"\n\n"):
-            if data.startswith(b"data: ") and data.find(b"\n") == len(data) - 2 <= self._limit:
+            if data.startswith(b"data: ") and data.find(b"\n") == len(data) - 2 <= self.limit:
                 return [(b"", data[6:-2])]
-            return _events(data[:-2].split(b"\n\n"), self._limit)
-        return _events(self._complete(data), self._limit)
+            return _events(data[:-2].split(b"\n\n"), self.limit)
+        return _events(self._complete(data), self.limit)
 
     def blocks(self, data: bytes) -> list[bytes]:
         """The same events as they stand, line ends as LF and without the blank line behind them: for
@@ -54,12 +54,12 @@ class Reader:
             data = self._line_feeds(data)
         if self.between and data.endswith(b"\n\n"):
             blocks = data[:-2].split(b"\n\n")
-            if len(data) <= self._limit:
+            if len(data) <= self.limit:
                 return blocks
         else:
             blocks = self._complete(data)
-        if any(len(block) > self._limit for block in blocks):
-            raise _too_large(self._limit)
+        if any(len(block) > self.limit for block in blocks):
+            raise _too_large(self.limit)
         return blocks
 
     def _complete(self, data: bytes) -> list[bytes]:
@@ -98,8 +98,8 @@ class Reader:
             if rest.startswith(b"\n"):
                 break
         self._scanned = max(0, len(rest) - 1)
-        if len(rest) > self._limit:
-            raise _too_large(self._limit)
+        if len(rest) > self.limit:
+            raise _too_large(self.limit)
 
     def _line_feeds(self, data: bytes) -> bytes:
         """CRLF and CR → LF, also where a CRLF is cut in two."""

@@ -94,7 +94,6 @@ class PassingReader(ChatStreamReader):
 
     __slots__ = (
         "_ended",
-        "_frame_most",
         "_head",
         "_head_length",
         "_id",
@@ -117,7 +116,6 @@ class PassingReader(ChatStreamReader):
         self._id = msgspec.Raw(_ENCODER.encode(answer_id))
         self._model = msgspec.Raw(_ENCODER.encode(model))
         self._include_usage = include_usage
-        self._frame_most = limit_bytes
         self._head = b"\0"  # no frame begins with it: nothing learnt yet
         self._head_length = 1
         self._new_head = b""
@@ -129,7 +127,7 @@ class PassingReader(ChatStreamReader):
             self._sse.between
             and data.startswith(_DATA)
             and data.endswith(_END)
-            and len(data) <= self._frame_most
+            and len(data) <= self._sse.limit
             and not self.done
         ):
             return self._plain.passed(data[_DATA_LENGTH:-_END_LENGTH])
