@@ -45,6 +45,13 @@ def test_credit_with_an_idempotency_key_is_given_once(cli: Cli) -> None:
     assert cli("accounts", "list", "--json").json[0]["balance"] == 5 * DOLLAR
 
 
+def test_a_credit_below_zero_is_told_what_takes_a_credit_back(cli: Cli) -> None:
+    cli("accounts", "create", "ada")
+    for amount in ("-5", "-0.50"):
+        assert "`tokenhouse ledger reverse ID`" in cli("credit", "ada", amount, code=2).err
+    assert cli("accounts", "list", "--json").json[0]["balance"] == 0
+
+
 def test_a_credit_is_reversed_once_and_the_ledger_stays_right(cli: Cli) -> None:
     cli("accounts", "create", "ada")
     credited = cli("credit", "ada", "5", "--json").json

@@ -63,7 +63,7 @@ def refusal_error(
             return _limited(refused)
         case "account":
             return AccountError(
-                "This account may not spend: it is closed, suspended or owes money.",
+                "This account may not spend: it is closed or suspended.",
                 status=403,
                 code="account_closed",
             )
