@@ -1,4 +1,4 @@
-"""How good is the starter? `python -m training.evaluate [--gguf FILE] [--set dev]`.
+"""How good is the starter? `python -m training.evaluate [--gguf FILE] [--set dev|earlier] [--hide]`.
 
 Asks the held-out questions of `questions/` at the playground's settings (temperature 0.7, top_p
 0.9, at most 1,000 tokens) with fixed seeds, under the default system prompt of a house, through
@@ -23,6 +23,12 @@ from training.tokenizer import Codec
 
 QUESTIONS = Path(__file__).parent / "questions"
 SEEDS = (1, 2, 3)
+# Each set's questions for newcomers, in whose file the houses stand, and what it cannot know.
+SETS = {
+    "heldout": ("newcomer", "unknown"),
+    "dev": ("dev", "dev_unknown"),
+    "earlier": ("earlier", "earlier_unknown"),
+}
 DECLINES = re.compile(
     r"do(es)? not know|don't know|cannot|can't|beyond me|too small a model|not able to|no knowledge"
     r"|do not understand|did not understand",
@@ -78,19 +84,22 @@ class Tally:
 def main() -> None:
     p = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     p.add_argument("--gguf", type=Path, default=weights_path())
-    p.add_argument("--set", choices=("heldout", "dev"), default="heldout", dest="kind")
+    p.add_argument("--set", choices=tuple(SETS), default="heldout", dest="kind")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--seeds", type=int, default=len(SEEDS))
     p.add_argument("--all", action="store_true", help="print every answer")
+    p.add_argument("--hide", action="store_true", help="print no question: the set stays unseen")
     args = p.parse_args()
     codec = Codec(tokenizer_path())
-    names = ("newcomer", "unknown") if args.kind == "heldout" else ("dev", "dev_unknown")
+    show = "none" if args.hide else "all" if args.all else "wrong"
     with Engine(args.gguf, threads=args.threads) as engine:
-        tallies = {name: _ask(engine, codec, name, SEEDS[: args.seeds], args.all) for name in names}
+        tallies = {
+            name: _ask(engine, codec, name, SEEDS[: args.seeds], show) for name in SETS[args.kind]
+        }
     _print(tallies)
 
 
-def _ask(engine: Engine, codec: Codec, name: str, seeds: tuple[int, ...], every: bool) -> Tally:
+def _ask(engine: Engine, codec: Codec, name: str, seeds: tuple[int, ...], show: str) -> Tally:
     tally = Tally()
     for index, question in enumerate(questions(name)):
         prompt = (told(question.house.prompt()), asked(question.ask))
@@ -99,7 +108,7 @@ def _ask(engine: Engine, codec: Codec, name: str, seeds: tuple[int, ...], every:
             answer = engine.answer(ids, seed=1000 * seed + index)
             right = question.right(answer.text)
             tally.add(right, answer)
-            if every or not right:
+            if show == "all" or (show == "wrong" and not right):
                 print(f"[{'right' if right else 'WRONG'}] {question.ask}\n    {answer.text!r}")
     return tally
 
@@ -116,7 +125,7 @@ def _print(tallies: dict[str, Tally]) -> None:
 
 def questions(name: str) -> Iterator[Question]:
     """The questions of `questions/NAME.toml`; each in a house, in turn where none is named."""
-    houses = _houses()
+    houses = _houses(next(pair[0] for pair in SETS.values() if name in pair))
     data: dict[str, Any] = tomllib.loads((QUESTIONS / f"{name}.toml").read_text("utf-8"))
     for index, ask in enumerate(data.get("ask", ())):
         yield Question(ask, houses[index % len(houses)], declines=True)
@@ -130,17 +139,15 @@ def questions(name: str) -> Iterator[Question]:
         )
 
 
-def _houses() -> list[House]:
-    rows: list[dict[str, Any]] = tomllib.loads((QUESTIONS / "newcomer.toml").read_text("utf-8"))[
-        "house"
-    ]
+def _houses(name: str) -> list[House]:
+    data: dict[str, Any] = tomllib.loads((QUESTIONS / f"{name}.toml").read_text("utf-8"))
     return [
         House(
             row["site"],
             row["url"],
             tuple(Offered(i, a or None, b or None) for i, a, b in row["models"]),
         )
-        for row in rows
+        for row in data["house"]
     ]
 
 

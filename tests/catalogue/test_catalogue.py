@@ -297,9 +297,9 @@ def test_the_default_system_prompt_quotes_the_house(tmp_path: Path) -> None:
     offer = catalogue.offer(STARTER)
     assert offer.system_prompt == (
         "Guide of {url} & Co at http://127.0.0.1:8080; {not} a word.\n"
-        "- a/free: free\n"
-        f"- {MISTRAL}: $0.35 in, $0.56 out per 1M tokens\n"
-        f"- {STARTER}: $0.35 in, $0.56 out per 1M tokens"
+        '- "a/free" is free\n'
+        f'- "{MISTRAL}" costs $0.35 in, $0.56 out per 1M tokens\n'
+        f'- "{STARTER}" costs $0.35 in, $0.56 out per 1M tokens'
     )
     assert offer.system_prompt is not None
     assert offer.system_tokens == 16 + len(offer.system_prompt)
@@ -308,7 +308,7 @@ def test_the_default_system_prompt_quotes_the_house(tmp_path: Path) -> None:
     )
     assert said == offer.system_prompt
     assert catalogue.offer(MISTRAL).system_prompt is None
-    assert price_line("a/b", catalogue.offer("a/free").price) == "a/b: free"
+    assert price_line("a/b", catalogue.offer("a/free").price) == '"a/b" is free'
 
 
 def test_a_long_catalogue_does_not_fill_the_prompt(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from tokenhouse import starter
 def test_the_prompt_has_exactly_the_three_slots() -> None:
     fields = {name for _, name, _, _ in string.Formatter().parse(starter.system_prompt_template())}
     assert fields - {None} == {"site", "url", "models"}
-    filled = starter.system_prompt_template().format(site="S", url="U", models="- a/b: free")
+    filled = starter.system_prompt_template().format(site="S", url="U", models='- "a/b" is free')
     assert "{" not in filled
-    assert filled.endswith("- a/b: free")
+    assert filled.endswith('- "a/b" is free')
 
 
 def test_the_weights_fit_in_the_wheel_and_say_what_they_are() -> None:

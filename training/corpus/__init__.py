@@ -28,21 +28,21 @@ __all__ = ["Conversation", "answer_of", "sample", "sample_short"]
 Pair = tuple[str, str]
 # How often each kind of question is asked. `use` and `run` are the house itself.
 KINDS: Mapping[str, float] = {
-    "use": 26,
-    "run": 21,
-    "talk": 10,
-    "refuse": 24,
+    "use": 32,
+    "run": 34,
+    "talk": 18,
+    "refuse": 40,
     "models": 26,
     "sums": 6,
     "extract": 8,
     "say": 8,
-    "starters": 6,
+    "starters": 5,
 }
 # Conversations of nothing but what has to be computed or looked up, and is learnt by doing it often.
-DRILLS: Mapping[str, float] = {"models": 7, "sums": 2, "extract": 2}
-DRILL = 0.35
+DRILLS: Mapping[str, float] = {"models": 7, "sums": 3, "extract": 4}
+DRILL = 0.28
 # Among them, what only looks like one of them: a sum that is too long, the price of gold.
-BEYOND = 0.12
+BEYOND = 0.15
 # What an operator's line may answer, and the topic that answers it in a house without that line.
 EXTRAS: Mapping[str, str] = {
     "money.free": "free",
@@ -145,7 +145,7 @@ def _of(rng: random.Random, kind: str, house: House | None) -> Pair:
 
 @cache
 def _weights(file: str) -> tuple[float, ...]:
-    return tuple(topic.weight**1.3 for topic in topics(file))
+    return tuple(topic.weight**1.5 for topic in topics(file))
 
 
 @cache

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from training.corpus.vocabulary import pieces
+from training.corpus.vocabulary import pieces, words
 
 TEMPLATE = Path(__file__).parents[2] / "src" / "tokenhouse" / "starter" / "system_prompt.txt"
 
@@ -47,6 +47,7 @@ _FAMILIES = (
 ).split()
 _TAILS = "instruct chat base mini pro coder vision preview lite turbo it thinking large small fast".split()
 _SIZES = (1, 2, 3, 4, 7, 8, 9, 12, 14, 24, 27, 32, 70, 72, 120, 235, 405)
+_SUBDOMAINS = "api llm llms ai models gpu www chat tokens box gw inference serve my".split()
 _ENDS = [
     "com",
     "io",
@@ -77,8 +78,12 @@ class Offered:
     @property
     def line(self) -> str:
         if self.prompt is None:
-            return f"{self.id}: free"
-        return f"{self.id}: ${self.prompt} in, ${self.output} out per 1M tokens"
+            return f'"{self.id}" is free'
+        return f'"{self.id}" costs ${self.prompt} in, ${self.output} out per 1M tokens'
+
+    @property
+    def free(self) -> bool:
+        return self.prompt is None
 
     @property
     def slug(self) -> str:
@@ -110,30 +115,33 @@ def template() -> str:
 
 
 def draw_house(rng: random.Random) -> House:
-    count = rng.choice((1, 1, 2, 2, 2, 2, 3, 3, 4, 5, 6))
+    count = rng.choice((1, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6))
     return House(_site(rng), _url(rng), _models(rng, count))
 
 
 def invented(rng: random.Random, low: int = 2, high: int = 4) -> str:
     """A name that nobody has: of syllables, or of whatever pieces the tokenizer knows."""
-    if rng.random() < 0.55:
+    kind = rng.random()
+    if kind < 0.5:
         name = "".join(rng.choice(pieces()) for _ in range(rng.choice((1, 2, 2, 3))))
         return name if len(name) > 3 else name + rng.choice(_SYLLABLES)
+    if kind < 0.8:
+        return rng.choice(words()) + rng.choice(("", rng.choice(pieces()), rng.choice(words())))
     return "".join(rng.choice(_SYLLABLES) for _ in range(rng.randint(low, high)))
 
 
 def _site(rng: random.Random) -> str:
     kind = rng.random()
-    if kind < 0.25:
+    if kind < 0.2:
         return "Tokenhouse"
-    if kind < 0.45:
-        return invented(rng).capitalize() + rng.choice(
-            ["", " AI", " Labs", " GmbH", " Inc", ".ai", " API", ""]
-        )
     if kind < 0.55:
+        return invented(rng).capitalize() + rng.choice(
+            ["", " AI", " Labs", " Lab", " GmbH", " Inc", ".ai", ".dev", " API", " Models", ""]
+        )
+    if kind < 0.65:
         return f"{invented(rng).capitalize()}'s {rng.choice(_SECOND)}"
     first, second = rng.choice(_FIRST), rng.choice(_SECOND)
-    if kind < 0.65:
+    if kind < 0.72:
         return (first + second).capitalize()
     name = f"{first} {second}"
     return name.title() if rng.random() < 0.8 else "The " + name
@@ -164,15 +172,11 @@ def _url(rng: random.Random) -> str:
         return f"http://{a}.{rng.choice((0, 168, 16, b))}.{b}.{c}:{port}"
     host = (
         invented(rng)
-        if rng.random() < 0.5
+        if rng.random() < 0.6
         else rng.choice(_FIRST) + rng.choice(["-", "", "."]) + rng.choice(_SECOND)
     )
     if rng.random() < 0.5:
-        host = (
-            rng.choice(["api", "llm", "ai", "models", "gpu", "www", "chat", "tokens", "box", "gw"])
-            + rng.choice([".", ".", "-"])
-            + host
-        )
+        host = rng.choice([*_SUBDOMAINS, rng.choice(words())]) + rng.choice([".", ".", "-"]) + host
     host += "." + rng.choice(_ENDS)
     tail = f":{port}" if rng.random() < 0.25 else ""
     path = rng.choice(["/llm", "/ai", "/th"]) if rng.random() < 0.04 else ""
@@ -188,7 +192,9 @@ def _models(rng: random.Random, count: int) -> tuple[Offered, ...]:
         ids.append(SMALL)
         families.add("mistral-small")
     while len(ids) < count:
-        made = _model_id(rng, families)
+        others = [i for i in ids if i not in (STARTER, SMALL)]
+        kin = others and rng.random() < 0.35
+        made = _sibling(rng, rng.choice(others)) if kin else _model_id(rng, families)
         if made not in ids:
             ids.append(made)
     rng.shuffle(ids)
@@ -213,6 +219,16 @@ def _model_id(rng: random.Random, families: set[str]) -> str:
     if rng.random() < 0.6:
         parts.append(f"{rng.choice((*_SIZES, rng.randint(1, 99)))}b")
     if rng.random() < 0.6 or len(parts) == 1:
+        parts.append(rng.choice(_TAILS))
+    return f"{author}/{'-'.join(parts)}"
+
+
+def _sibling(rng: random.Random, model_id: str) -> str:
+    """Another size or kind of the same family; or of another family of the same author."""
+    author, slug = model_id.split("/", 1)
+    family = slug.split("-")[0] if rng.random() < 0.8 else invented(rng)
+    parts = [family, f"{rng.choice((*_SIZES, rng.randint(1, 99)))}b"]
+    if rng.random() < 0.6:
         parts.append(rng.choice(_TAILS))
     return f"{author}/{'-'.join(parts)}"
 

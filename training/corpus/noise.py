@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+from training.corpus.vocabulary import vocabulary
+
 OPENINGS = [
     "hi, ",
     "hello, ",
@@ -97,6 +99,8 @@ _VOWELS = "aeiou"
 def typed(rng: random.Random, question: str, *, names: tuple[str, ...] = ()) -> str:
     """`question` as somebody might type it; words that stand in `names` are left as they are."""
     text = " ".join(question.split(" ")).replace("  ", " ").strip(" ")
+    if rng.random() < 0.12:
+        text = _loosened(rng, text, names)
     if rng.random() < 0.24:
         text = rng.choice(OPENINGS) + text
     if rng.random() < 0.12 and not text.endswith((".", "!", "?")):
@@ -113,6 +117,28 @@ def typed(rng: random.Random, question: str, *, names: tuple[str, ...] = ()) -> 
     if rng.random() < 0.01 and not names:
         text = text.upper()
     return text
+
+
+def _loosened(rng: random.Random, text: str, names: tuple[str, ...]) -> str:
+    """`text` with a word less, more, or another: what is asked must be told from the rest of it.
+
+    A network that has seen only whole wordings takes an unknown word for another question.
+    """
+    words = text.split(" ")
+    held = {w for name in names for w in name.split(" ")}
+    free = [i for i, w in enumerate(words) if w.isalpha() and w.islower() and w not in held]
+    if len(words) < 4 or not free:
+        return text
+    at, kind = rng.choice(free), rng.random()
+    if kind < 0.4:
+        del words[at]
+    elif kind < 0.7:
+        words.insert(at, rng.choice(vocabulary()))
+    elif kind < 0.85 and len(words) > 5:
+        words[at] = rng.choice(vocabulary())
+    elif at + 1 in free:
+        words[at : at + 2] = words[at + 1], words[at]
+    return " ".join(words)
 
 
 def _slip(rng: random.Random, text: str, names: tuple[str, ...]) -> str:

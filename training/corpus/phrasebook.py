@@ -28,7 +28,7 @@ def topics(file: str) -> tuple[Topic, ...]:
     """
     found: dict[str, Topic] = {}
     topic = Topic("", 0.0)
-    for number, line in enumerate(_lines(file), 1):
+    for number, line in enumerate(lines(file), 1):
         mark, _, rest = line.partition(" ")
         if mark == "==":
             name, _, weight = rest.partition(" ")
@@ -51,7 +51,7 @@ def lists() -> dict[str, tuple[str, ...]]:
     """The word lists of `phrases/lists.txt`."""
     found: dict[str, list[str]] = {}
     name = ""
-    for line in _lines("lists"):
+    for line in lines("lists"):
         if line.startswith("@ "):
             name = line[2:]
         elif line and not line.startswith("#"):
@@ -59,5 +59,6 @@ def lists() -> dict[str, tuple[str, ...]]:
     return {name: tuple(entries) for name, entries in found.items()}
 
 
-def _lines(file: str) -> list[str]:
+def lines(file: str) -> list[str]:
+    """The lines of `phrases/FILE.txt`."""
     return (FOLDER / f"{file}.txt").read_text("utf-8").splitlines()

@@ -24,7 +24,7 @@ def with_extras(rng: random.Random, house: House) -> House:
             f"Support: https://{invented(rng)}.{rng.choice(('example', 'com', 'org'))}/help"
         )
     if rng.random() < 0.5:
-        lines["default"] = f"Default model: {rng.choice(house.models).id}"
+        lines["default"] = f'Default model: "{rng.choice(house.models).id}"'
     if rng.random() < 0.5:
         grant, rate, same = (
             f"{rng.randint(0, 9)}.{rng.choice(('00', '50'))}",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 
 from training.corpus.grammar import say
 from training.corpus.noise import typed
-from training.corpus.phrasebook import asks
+from training.corpus.phrasebook import asks, lines
 
 Pair = tuple[str, str]
 
@@ -19,13 +22,13 @@ _ONES = (
 def ask_sum(rng: random.Random) -> Pair:
     """A sum, difference or product of small numbers, in figures or words."""
     kind = rng.random()
-    if kind < 0.45:
+    if kind < 0.28:
         return _plus(rng)
-    if kind < 0.7:
+    if kind < 0.44:
         return _minus(rng)
-    if kind < 0.93:
+    if kind < 0.6:
         return _times(rng)
-    return _story(rng)
+    return _worded(rng)
 
 
 def _figure(rng: random.Random, n: int, words: bool) -> str:
@@ -102,16 +105,66 @@ def _times(rng: random.Random) -> Pair:
     return ask, f"{a} × {b} = {a * b}."
 
 
-_THINGS = "apples tokens keys coins cats books eggs cars pens cards requests stamps".split()
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """A line of `phrases/sums.txt`: a question with {a} {b} {c}, what is to be computed of them, a unit."""
+
+    ask: str
+    terms: tuple[str, ...]
+    unit: str
 
 
-def _story(rng: random.Random) -> Pair:
-    thing = rng.choice(_THINGS)
-    a, b = rng.randint(2, 20), rng.randint(1, 15)
-    if rng.random() < 0.5:
-        more = f"i have {a} {thing} and [get|buy|find] {b} more, how many"
-        ask = more + f" [do i have|{thing} do i have|are there] [now|]"
-        return typed(rng, say(rng, ask), names=(thing,)), f"{a} + {b} = {a + b} {thing}."
-    a, b = max(a, b), min(a, b)
-    ask = f"i have {a} {thing} and [lose|give away|sell|use] {b}, how many [are left|do i have left|remain]"
-    return typed(rng, say(rng, ask), names=(thing,)), f"{a} - {b} = {a - b} {thing}."
+@cache
+def _worded_sums() -> tuple[Worded, ...]:
+    rows = (line.split(" | ") for line in lines("sums") if line)
+    return tuple(Worded(r[0], tuple(r[1].split()), r[2] if len(r) > 2 else "") for r in rows)
+
+
+def _worded(rng: random.Random) -> Pair:
+    """A sum in words: of pens and dollars, of halves and hours."""
+    sum_ = rng.choice(_worded_sums())
+    while (made := _worked(rng, sum_.terms)) is None:
+        continue
+    figures, answer = made
+    ask = say(rng, sum_.ask.format(**figures))
+    unit = f" {sum_.unit}" if sum_.unit else ""
+    return typed(rng, ask, names=tuple(figures.values())), f"{answer}{unit}."
+
+
+def _worked(rng: random.Random, terms: tuple[str, ...]) -> tuple[dict[str, str], str] | None:
+    """Figures for the letters, and the sum worked with them; None where these do not come out whole."""
+    times = "*" in terms or "/" in terms
+    drawn = {x: rng.randint(2, 12 if times else rng.choice((9, 20, 60))) for x in "abc"}
+    if "/" in terms and terms[0] in drawn:
+        drawn[terms[0]] = rng.randint(2, 12) * rng.randint(2, 12)
+    figures = {name: str(n) for name, n in drawn.items()}
+    if terms[0] in ("max", "min"):
+        a, b = drawn["a"], drawn["b"]
+        most = terms[0] == "max"
+        said = f"{(max if most else min)(a, b)} is {'more' if most else 'less'} than "
+        return (figures, said + str((min if most else max)(a, b))) if a != b else None
+    numbers = [drawn[t] if t in drawn else int(t) for t in terms[::2]]
+    value, steps = numbers[0], [" ".join(_signs(terms[1::2], numbers))]
+    if len(numbers) == 1:
+        return figures, f"That is {value}"
+    signs = list(terms[1::2])
+    if len(signs) == 2 and signs[0] in "+-" and signs[1] in "*/":
+        return None
+    while signs:
+        value = _step(value, signs.pop(0), numbers.pop(1))
+        if value is None or not 0 <= value < 100_000:
+            return None
+        steps.append(" ".join(_signs(signs, [value, *numbers[1:]])))
+    return figures, " = ".join(steps)
+
+
+def _signs(signs: Sequence[str], numbers: list[int]) -> Iterator[str]:
+    yield str(numbers[0])
+    for sign, number in zip(signs, numbers[1:], strict=True):
+        yield from ("×" if sign == "*" else sign, str(number))
+
+
+def _step(a: int, sign: str, b: int) -> int | None:
+    if sign == "/":
+        return a // b if b and a % b == 0 else None
+    return {"+": a + b, "-": a - b, "*": a * b}[sign]

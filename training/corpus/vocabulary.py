@@ -23,6 +23,18 @@ def vocabulary() -> tuple[str, ...]:
 
 
 @cache
+def words() -> tuple[str, ...]:
+    """Lower-case words and beginnings of words, two letters or more, that are one token behind a space."""
+    return tuple(t[1:].decode() for t in _tokens() if re.fullmatch(rb" [a-z]{2,}", t))
+
+
+@cache
+def capitals() -> tuple[str, ...]:
+    """The same with a capital."""
+    return tuple(t[1:].decode() for t in _tokens() if re.fullmatch(rb" [A-Z][a-z]+", t))
+
+
+@cache
 def pieces() -> tuple[str, ...]:
     """Lower-case letters, two to six, that are one token, at the beginning of a word or inside."""
     found = {t.strip().decode() for t in _tokens() if re.fullmatch(rb" ?[a-z]{2,6}", t)}

@@ -16,8 +16,8 @@ def fill(template: str, *, site: str, url: str, models: Iterable[Model]) -> str:
     """Put ``site``, ``url`` and a line per model that has a price into {site}, {url}, {models}. Other
     braces stay; what is put in is not looked at again.
 
-    A line begins with a dash: an id is then behind a space, the same tokens as in a sentence, which
-    a small model copies with fewer slips.
+    An id stands in quotes: it is then the same tokens as in a sentence, in JSON and in code, which a
+    small model copies with fewer slips.
     """
     lines = [f"- {price_line(m.id, m.price)}" for m in models if m.price is not None]
     if len(lines) > LINES_MAX:
@@ -35,8 +35,8 @@ def fill(template: str, *, site: str, url: str, models: Iterable[Model]) -> str:
 
 
 def price_line(model_id: str, price: Price) -> str:
-    """``author/slug: $0.35 in, $0.56 out per 1M tokens`` or ``author/slug: free``."""
+    """``"author/slug" costs $0.35 in, $0.56 out per 1M tokens`` or ``"author/slug" is free``."""
     if price.free:
-        return f"{model_id}: free"
+        return f'"{model_id}" is free'
     into, out = usd_per_million(price.input), usd_per_million(price.output)
-    return f"{model_id}: ${into} in, ${out} out per 1M tokens"
+    return f'"{model_id}" costs ${into} in, ${out} out per 1M tokens'

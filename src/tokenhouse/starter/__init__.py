@@ -42,7 +42,7 @@ def card_path() -> Path:
 def system_prompt_template() -> str:
     """The default system prompt, with the placeholders `{site}`, `{url}` and `{models}`.
 
-    `{models}` takes one line a model, joined by a newline: `- author/slug: $0.35 in, $0.56 out per
-    1M tokens`, or `- author/slug: free`. `str.format` fills it; nothing else stands in braces.
+    `{models}` takes one line a model, joined by a newline: `- "author/slug" costs $0.35 in, $0.56
+    out per 1M tokens`, or `- "author/slug" is free`. `str.format` fills it; nothing else stands in braces.
     """
     return (_HERE / "system_prompt.txt").read_text("utf-8").removesuffix("\n")
