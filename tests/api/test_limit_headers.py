@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tokenhouse.api import Cors
 from tokenhouse.api.limit_headers import (
@@ -16,6 +19,7 @@ from tokenhouse.api.limit_headers import (
 )
 from tokenhouse.errors import AccountError, HouseError
 from tokenhouse.relay import Refused, RefusedError, Remaining
+from tokenhouse.wire import error_body
 
 NOW = 1_795_305_600_000
 LEFT = Remaining(1, 40, 59_200, 60_000, 2, 100)
@@ -102,3 +106,11 @@ async def test_a_browser_may_read_every_header_of_a_limit() -> None:
     never = RefusedError("x", Refused("tokens"), status=429, code="c", retry_after_s=60)
     told += refusal_headers(never, NOW)
     assert {name for name, _ in told} <= set(exposed)
+
+
+@given(st.integers(0, 120_000))
+def test_header_and_body_of_a_refusal_name_the_same_wait(wait_ms: int) -> None:
+    refused = AccountError("Wait.", status=429, code="rate_limited", retry_after_s=wait_ms / 1000)
+    said = dict(refusal_headers(refused, NOW))
+    assert int(said[b"retry-after"]) == msgspec.json.decode(error_body(refused))["retry_after"]
+    assert int(said[b"retry-after"]) * 1000 >= max(wait_ms, 1)

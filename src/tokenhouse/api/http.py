@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from tokenhouse.errors import CallerError, TokenhouseError
+from tokenhouse.wire import retry_after_seconds
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -125,7 +126,7 @@ def retry_headers(error: TokenhouseError, now_ms: int) -> Headers:
     waits = error.status == 409 and error.retry_after_s is not None
     if not waits and error.status not in (429, 503, 529):
         return []
-    wait_s = max(1, round(1.0 if error.retry_after_s is None else error.retry_after_s + 0.499))
+    wait_s = retry_after_seconds(error) or 1
     return [
         (b"retry-after", b"%d" % wait_s),
         (b"x-ratelimit-reset", b"%d" % (now_ms // 1000 + wait_s)),

@@ -48,7 +48,8 @@ def error_body(error: TokenhouseError, request_id: str | None = None) -> bytes:
 
 
 def retry_after_seconds(error: TokenhouseError) -> int | None:
-    """Whole seconds for ``Retry-After`` and ``retry_after``: always on 429 and 503, else as told."""
+    """Whole seconds, one at least, for ``Retry-After`` and ``retry_after``: always on 429 and 503, else
+    as told."""
     if error.retry_after_s is not None:
-        return max(0, math.ceil(error.retry_after_s))
+        return max(1, math.ceil(error.retry_after_s))
     return 1 if error.status in (429, 503) else None
