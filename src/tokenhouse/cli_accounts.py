@@ -104,8 +104,21 @@ def accounts_state(settings: Settings, account: str, state: str, reason: str) ->
         print(f"{changed.id}  {changed.name}, {changed.state}")
 
 
+class Credit(Verb):
+    """A sum below zero is read as an option: say what takes money back."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if not error.option_name.lstrip("-")[:1].isdecimal():
+                raise
+            said = "AMOUNT must be more than 0; `tokenhouse ledger reverse ID` takes a credit back."
+            raise click.UsageError(said, ctx) from error
+
+
 @click.command(
-    cls=Verb,
+    cls=Credit,
     examples="""
     tokenhouse credit ada 25
     tokenhouse credit ada 0.50 --reason "sorry for the outage"

@@ -173,10 +173,6 @@ _FAILURES: Final = (
 def _told(error: BaseException) -> tuple[str, str, int]:
     """→ (sentence, stable word, exit code)"""
     match error:
-        case click.NoSuchOption() if error.option_name.lstrip("-")[:1].isdecimal():
-            # a sum that somebody meant to take away is read as an option
-            back = "`tokenhouse ledger reverse ID` takes a credit back"
-            return f"no number here may be below zero; {back}", "usage", USAGE
         case click.UsageError():
             path = error.ctx.command_path if error.ctx is not None else "tokenhouse"
             return f"{error.format_message()} (see `{path} --help`)", "usage", USAGE
