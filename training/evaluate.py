@@ -34,16 +34,17 @@ DECLINES = re.compile(
     r"|do not understand|did not understand",
     re.IGNORECASE,
 )
-# A model's id where an answer gives one to be used: in code, between backticks, behind `pull`.
+# A model's id where an answer gives one: in code, between backticks or quotes, behind `pull`.
 NAMED = re.compile(
     r"""["']?model["']?\s*(?:=>|=|:)\s*["']([^"']+)["']|`([\w.-]+/[\w.-]+)`|pull ([\w. -]+/[\w.-]+)`"""
+    r"""|"(?!application/|image/)([\w. -]+/[\w.-]+)\""""
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """`want` must all be found in a right answer and `avoid` not; `declines` asks for a refusal. An
-    answer that gives a model's id to be used which its house does not have is never right."""
+    answer that gives a model's id which its house does not have is never right."""
 
     ask: str
     house: House

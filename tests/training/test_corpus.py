@@ -150,6 +150,12 @@ def test_an_answer_that_gives_a_model_the_house_has_not_is_not_right() -> None:
     assert question.right(code.format(known))
     assert not question.right(code.format(f"h {known}"))
     assert not question.right(code.format(known) + "\n`humph/boreal-8b`")
+    assert not question.right(
+        code.format(known) + '\nPut "humph/boreal-8b" into the field `model`.'
+    )
+    assert not question.right(code.format(known) + '\n- "h acme/walrus-3-70b-chat" is free')
+    assert question.right(code.format(known) + '\n"Content-Type": "application/json"')
+    assert question.right(code.format(known) + f'\nHere "{known}" is free.')
     assert question.right(code.format(known) + f"\n`tokenhouse pull {known}`")
     assert not question.right(code.format(known) + "\n`tokenhouse pull h/boreal-8b`")
 

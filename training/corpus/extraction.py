@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Mapping
 from functools import cache
 
-from training.corpus.grammar import say
+from training.corpus.grammar import listed, say
 from training.corpus.house import draw_house, invented
 from training.corpus.noise import typed
 from training.corpus.phrasebook import asks, lines
@@ -77,9 +77,8 @@ _IN_QUOTES = (
 def ask_extract(rng: random.Random) -> Pair:
     """A sentence and the fields wanted of it; the answer is one JSON object."""
     sentence, fields = _drawn(rng)
-    listed = ", ".join(keys[:-1]) + " and " + keys[-1] if len(keys := list(fields)) > 1 else keys[0]
     phrase = rng.choice(asks("frames", "json"))
-    ask = say(rng, phrase, {"s": sentence, "f": listed}).replace("\\n", "\n")
+    ask = say(rng, phrase, {"s": sentence, "f": listed([*fields])}).replace("\\n", "\n")
     answer = ", ".join(f'"{key}": {value}' for key, value in fields.items())
     return ask[:1].upper() + ask[1:], f"{{{answer}}}"
 
@@ -164,16 +163,16 @@ def _city(rng: random.Random) -> str:
     return rng.choice(_CITIES) if rng.random() < 0.5 else _capital(rng)
 
 
-def _one_of(listed: tuple[str, ...] | list[str]) -> Callable[[random.Random], str]:
-    return lambda rng: rng.choice(listed)
+def _one_of(entries: tuple[str, ...] | list[str]) -> Callable[[random.Random], str]:
+    return lambda rng: rng.choice(entries)
 
 
 _NUMBERS = frozenset(("n", "m", "big", "price", "year"))
 _SLOTS: Mapping[str, Callable[[random.Random], str]] = {
-    "name": lambda rng: _name(rng),
-    "first": lambda rng: _name(rng),
+    "name": _name,
+    "first": _name,
     "last": _capital,
-    "city": lambda rng: _city(rng),
+    "city": _city,
     "country": lambda rng: rng.choice(_COUNTRIES) if rng.random() < 0.5 else _capital(rng),
     "n": lambda rng: str(rng.randint(1, 99)),
     "m": lambda rng: str(rng.randint(1, 99)),

@@ -26,6 +26,11 @@ def say(rng: random.Random, phrase: str, facts: Mapping[str, str] | None = None)
     return _expand(rng, _parse(phrase), facts or {})
 
 
+def listed(names: list[str]) -> str:
+    """One name or more as a sentence lists them: ``a, b and c``."""
+    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else names[0]
+
+
 def _expand(rng: random.Random, sequence: Sequence, facts: Mapping[str, str]) -> str:
     out: list[str] = []
     for node in sequence:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from decimal import Decimal
 
-from training.corpus.grammar import say
+from training.corpus.grammar import listed, say
 from training.corpus.house import House, Offered, draw_house
 from training.corpus.noise import typed
 from training.corpus.phrasebook import asks as phrases
@@ -51,8 +51,7 @@ def _one(rng: random.Random, house: House, asks: tuple[str, ...]) -> tuple[str, 
 
 
 def _names(house: House) -> str:
-    ids = [f'"{m.id}"' for m in house.models]
-    return ids[0] if len(ids) == 1 else ", ".join(ids[:-1]) + " and " + ids[-1]
+    return listed([f'"{m.id}"' for m in house.models])
 
 
 def _list(rng: random.Random, house: House) -> Pair:

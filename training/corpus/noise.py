@@ -125,8 +125,7 @@ def _loosened(rng: random.Random, text: str, names: tuple[str, ...]) -> str:
     A network that has seen only whole wordings takes an unknown word for another question.
     """
     words = text.split(" ")
-    held = {w for name in names for w in name.split(" ")}
-    free = [i for i, w in enumerate(words) if w.isalpha() and w.islower() and w not in held]
+    free = _free(words, names)
     if len(words) < 4 or not free:
         return text
     at, kind = rng.choice(free), rng.random()
@@ -141,14 +140,15 @@ def _loosened(rng: random.Random, text: str, names: tuple[str, ...]) -> str:
     return " ".join(words)
 
 
+def _free(words: list[str], names: tuple[str, ...]) -> list[int]:
+    """Which of `words` may be touched: those of lower-case letters that belong to no name."""
+    held = {w for name in names for w in name.split(" ")}
+    return [i for i, w in enumerate(words) if w.isalpha() and w.islower() and w not in held]
+
+
 def _slip(rng: random.Random, text: str, names: tuple[str, ...]) -> str:
     words = text.split(" ")
-    held = {w for name in names for w in name.split(" ")}
-    free = [
-        i
-        for i, w in enumerate(words)
-        if len(w) >= 4 and w.isascii() and w.isalpha() and w.islower() and w not in held
-    ]
+    free = [i for i in _free(words, names) if len(words[i]) >= 4 and words[i].isascii()]
     if not free:
         return text
     at = rng.choice(free)

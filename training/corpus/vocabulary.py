@@ -18,8 +18,7 @@ _TEKKEN = Path(__file__).parents[2] / "src" / "tokenhouse" / "starter" / "tekken
 @cache
 def vocabulary() -> tuple[str, ...]:
     """Lower-case English-looking words that are one token, with the space before them."""
-    words = (t[1:].decode() for t in _tokens() if re.fullmatch(rb" [a-z]{4,}", t))
-    return tuple(words)
+    return tuple(word for word in words() if len(word) >= 4)
 
 
 @cache
